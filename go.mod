@@ -1,0 +1,3 @@
+module bpfls
+
+go 1.26

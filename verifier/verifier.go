@@ -1,0 +1,105 @@
+// Package verifier proves that a BPF program is safe, by abstract
+// interpretation in the manner of PREVAIL (Gershuni et al., "Simple and Precise
+// Static Analysis of Untrusted Linux Kernel Extensions", PLDI 2019): register
+// types, zones over values and offsets, and a byte-precise stack.
+//
+// It is a function of its input: it knows no C source, files, clock or output format.
+package verifier
+
+import (
+	"bpfls/isa"
+	"bpfls/platform"
+)
+
+// Input is what is verified.
+type Input struct {
+	Code     []isa.Slot // relocated, subprograms appended
+	Maps     []platform.Map
+	Platform *platform.Platform
+	Type     *platform.ProgramType
+}
+
+// Options choose what is checked. The zero value takes the platform's options.
+type Options struct {
+	Termination Tristate // every loop must be proven to end
+	Limits      Limits
+	// Assume holds facts to take for granted, for explanations; a run with
+	// assumptions is never a verdict.
+	Assume []Assumption
+	// ContinueAfterFailure assumes every failed check and goes on. Such a run
+	// is never a verdict.
+	ContinueAfterFailure bool
+}
+
+// Tristate is yes, no or the platform's choice.
+type Tristate uint8
+
+// The values of Tristate.
+const (
+	Auto Tristate = iota
+	On
+	Off
+)
+
+// Limits bound the work by counts, never by a clock, so that verdicts do not
+// depend on load. Zero values mean the defaults.
+type Limits struct {
+	Nodes  int // nodes of the control-flow graph after inlining
+	Visits int // node visits in all
+}
+
+// Assumption is a fact assumed at an instruction.
+type Assumption struct {
+	Slot int
+	// Check is the index of the check at that slot whose truth is assumed.
+	Check int
+}
+
+// Verdict is the outcome of a run.
+type Verdict uint8
+
+// The verdicts.
+const (
+	Unknown  Verdict = iota // a limit was reached, or the run was cancelled
+	Pass                    // every check holds
+	Fail                    // a check could not be proven
+	Rejected                // the program cannot be judged: encoding, unavailable helper
+)
+
+// String returns the verdict's name in reports: pass, fail, rejected, unknown.
+func (v Verdict) String() string {
+	switch v {
+	case Pass:
+		return "pass"
+	case Fail:
+		return "fail"
+	case Rejected:
+		return "rejected"
+	}
+	return "unknown"
+}
+
+// Failure is a check that could not be proven.
+type Failure struct {
+	Label     string // PREVAIL's label: "4", "9/53", "12 (counter)", "4:14"
+	Slot      int    // instruction, in slots of Input.Code
+	CallPath  []int  // slots of the call instructions that led here, outermost first
+	Message   string // PREVAIL's message without the label: `Invalid type (r1.type == map_fd)`
+	Check     Check
+	Reachable bool // false: reached only behind an assumed failure
+}
+
+// Result is what a run found. It is immutable and holds no pooled memory.
+type Result struct {
+	Verdict  Verdict
+	Reason   string    // why Rejected or Unknown, in PREVAIL's words where it has some
+	At       int       // slot that Reason speaks of, -1 if none
+	Failures []Failure // in label order: the first is the one PREVAIL reports
+	// LoopBound is the largest number of iterations of any loop; 0 where none
+	// loops, -1 where termination was not checked.
+	LoopBound    int
+	Instructions int // instructions, inlined copies not counted again
+	Stack        int // bytes of stack used by the deepest call chain, -1 unknown
+
+	analysis *analysis // states for replay
+}
