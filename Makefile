@@ -1,0 +1,71 @@
+# bpfls. `make demo` shows what it does, `make test` runs every test.
+# Both install what they need on Debian or Ubuntu when run as root; otherwise they say what to install.
+
+GO ?= go
+FUZZTIME ?= 5s
+VSCODE := editors/vscode
+SOURCES = $(shell git ls-files '*.go' go.mod go.sum 2>/dev/null)
+
+.PHONY: demo
+demo: ## Build bpfls and verify the examples.
+	@bash scripts/tools.sh demo
+	@$(MAKE) --no-print-directory bin/bpfls
+	@echo
+	@bin/bpfls verify examples/*.c; status=$$?; test $$status -le 1 || exit $$status
+
+.PHONY: test
+test: ## Run every test.
+	@bash scripts/tools.sh test
+	@$(MAKE) --no-print-directory lint cross test-go fuzz test-vscode
+
+.PHONY: build
+build: bin/bpfls ## Build the program into bin/.
+
+bin/bpfls: $(SOURCES)
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/bpfls
+
+.PHONY: lint
+lint: ## Format, vet, staticcheck.
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt: $$unformatted"; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+.PHONY: test-go
+test-go: ## The Go tests. They need clang-19 and, for tables of verdicts, ../shared.
+	$(GO) test -timeout 30m ./...
+
+.PHONY: cross
+cross: ## Build for every platform, without cgo.
+	@for os in windows darwin linux; do for arch in amd64 arm64; do \
+	  echo "build $$os/$$arch"; CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) build -o /dev/null ./cmd/bpfls || exit 1; done; done
+
+.PHONY: fuzz
+fuzz: ## Every fuzz test for FUZZTIME.
+	@bash scripts/fuzz.sh $(FUZZTIME)
+
+.PHONY: vscode
+vscode: bin/bpfls ## Package the VS Code extension with the program inside.
+	cd $(VSCODE) && npm ci --no-audit --no-fund --ignore-scripts && npm run --silent check
+	mkdir -p $(VSCODE)/bin && cp bin/bpfls $(VSCODE)/bin/
+	cd $(VSCODE) && npm run --silent package
+
+.PHONY: test-vscode
+test-vscode: vscode ## The extension in the real workbench.
+	bash $(VSCODE)/e2e/setup.sh
+	cd $(VSCODE)/e2e && npm test --silent
+
+.PHONY: picture
+picture: test-vscode ## Renew the picture in the README.
+	cp build/e2e/vscode.png docs/vscode.png
+
+.PHONY: golden
+golden: ## Write the golden files anew; look at the difference before you commit it.
+	$(GO) test ./... -update
+
+.PHONY: clean
+clean:
+	rm -rf bin build $(VSCODE)/bin $(VSCODE)/out $(VSCODE)/*.vsix
+
+.PHONY: help
+help:
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14

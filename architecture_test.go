@@ -1,0 +1,90 @@
+package bpfls_test
+
+import (
+	"encoding/json"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// rooms is the architecture as a rule: which packages of this module each package
+// may import (docs/architecture.md says why). A package that is not listed fails
+// the test, so that a new room is a decision.
+var rooms = map[string][]string{
+	"isa":           {},
+	"position":      {},
+	"platform":      {"isa"},
+	"winhooks":      {"platform"},
+	"linuxhooks":    {"platform"},
+	"settings":      {"platform"},
+	"elfbpf":        {"isa", "platform"},
+	"verifier/zone": {"isa"},
+	"verifier/cfg":  {"isa", "platform"},
+	"verifier":      {"isa", "platform", "verifier/zone", "verifier/cfg"},
+	"clangdriver":   {},
+	"explain":       {"elfbpf", "isa", "platform", "position", "verifier"},
+	"report":        {"elfbpf", "explain", "isa", "platform", "position", "verifier", "verifier/cfg"},
+	"session":       {"clangdriver", "elfbpf", "explain", "isa", "linuxhooks", "platform", "position", "settings", "verifier", "winhooks"},
+	"lsp":           {"explain", "position", "report", "session"},
+	"cmd/bpfls":     {"*"},
+}
+
+// restricted lists packages from outside that only some rooms may import.
+var restricted = map[string][]string{
+	"go.lsp.dev/":                {"lsp"},
+	"github.com/fsnotify/":       {"session"},
+	"os/exec":                    {"clangdriver", "cmd/bpfls"},
+	"net":                        {"cmd/bpfls"},
+	"net/http":                   {},
+	"os":                         {"clangdriver", "session", "cmd/bpfls"},
+	"time":                       {"clangdriver", "session", "lsp", "cmd/bpfls"},
+	"github.com/cilium/ebpf":     {"elfbpf"},
+	"github.com/alecthomas/kong": {"cmd/bpfls"},
+	"debug/dwarf":                {"elfbpf", "explain"},
+	"debug/elf":                  {"elfbpf"},
+}
+
+func TestImports(t *testing.T) {
+	type pkg struct {
+		ImportPath string
+		Imports    []string
+	}
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", "./...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p pkg
+		if err := dec.Decode(&p); err == io.EOF {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		room, ok := strings.CutPrefix(p.ImportPath, "bpfls/")
+		if !ok || strings.Contains(room, "/internal/") || strings.Contains(room, "/testdata/") {
+			continue
+		}
+		allowed, ok := rooms[room]
+		if !ok {
+			t.Errorf("package %s is in no room: add it to the rooms of this test and to docs/architecture.md", room)
+			continue
+		}
+		for _, imported := range p.Imports {
+			if inner, ok := strings.CutPrefix(imported, "bpfls/"); ok {
+				own := strings.HasPrefix(inner, room+"/internal/")
+				if !own && !slices.Contains(allowed, inner) && !slices.Contains(allowed, "*") {
+					t.Errorf("%s must not know %s", room, inner)
+				}
+				continue
+			}
+			for prefix, who := range restricted {
+				match := imported == prefix || strings.HasSuffix(prefix, "/") && strings.HasPrefix(imported, prefix)
+				if match && !slices.Contains(who, room) {
+					t.Errorf("%s must not import %s; only %s may", room, imported, strings.Join(who, ", "))
+				}
+			}
+		}
+	}
+}
