@@ -34,7 +34,8 @@ const (
 	LoadMapAddress             // Dst, Imm: map descriptor, NextImm: offset in the value
 	LoadPseudo                 // Dst, Op: source field 3, 4, 5 or 6, Imm, NextImm
 	Jump                       // Target; if Cond: Op (Condition), Dst, Src or Imm, UseImm, Is64
-	Call                       // Imm: helper id, or builtin id if negative
+	Call                       // Imm: helper id
+	CallBuiltin                // Imm: the platform's number of a compiler builtin (memcpy), resolved by the loader
 	CallLocal                  // Target: slot of the callee's first instruction
 	CallX                      // Dst: register that holds the helper id
 	CallBTF                    // Imm: BTF id of a kfunc, Off: module
@@ -134,7 +135,7 @@ type Inst struct {
 	Fetch   bool  // Atomic: old value goes back to Src (R0 for compare-exchange)
 	HasReg  bool  // Packet: Src is added to the offset
 	Width   uint8 // bytes accessed
-	Slots   uint8 // 8-byte slots taken: 1 or 2; a jump to the second is an error
+	Slots   uint8 // 8-byte slots taken: 1 or 2; 0 in the entry of a second slot, where a jump is an error
 	Off     int32 // displacement of a memory access, or module of CallBTF
 	Target  int32 // Jump, CallLocal: slot index in the program
 	NextImm int32 // immediate of the second slot, where it is kept apart
