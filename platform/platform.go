@@ -2,9 +2,10 @@
 // prefixes and context layouts, its helper prototypes, map types, map record
 // formats and verifier options. It knows no particular platform: winhooks and
 // linuxhooks hold those data, settings adds what a user declares.
+//
+// Platforms are immutable data that several goroutines share. A Platform that
+// differs is a copy (see Clone).
 package platform
-
-import "bpfls/isa"
 
 // Context is the layout of a hook's context structure. Offsets are in bytes,
 // -1 where the context has no such field.
@@ -15,7 +16,18 @@ type Context struct {
 	End      int    // offset of the pointer behind its last byte
 	Meta     int    // offset of the pointer to the metadata before it
 	Fields   []Field
+
+	// UpperBound says that no structure has Size bytes: it bounds the
+	// structures of all architectures or attach points (pt_regs, the record of
+	// a tracepoint), so a program's own structure may be smaller.
+	UpperBound bool
+	// Replaces is the built-in context that a declared one stands in for:
+	// helpers that demand that one accept this one.
+	Replaces *Context
 }
+
+// HasPacket tells whether the context holds pointers to a packet or buffer.
+func (c *Context) HasPacket() bool { return c != nil && c.Data >= 0 && c.End >= 0 }
 
 // Field is a named member of a context, for messages and hovers.
 type Field struct {
@@ -28,17 +40,33 @@ type Field struct {
 // ProgramType is a kind of program and the hook that it attaches to.
 type ProgramType struct {
 	Name       string   // as printed: "xdp", "bind"
-	Prefixes   []string // section name prefixes that select it
+	Prefixes   []string // section names that select it, read as Names says
+	Names      NameRule // how Prefixes are compared with a section's name
 	Context    *Context // nil: a program of this type cannot be verified (unspec)
 	ID         uint32   // bpf_prog_type of the platform
 	Privileged bool     // may store and return pointers
 	Sleepable  bool
 	Helpers    []Helper // helpers of this type alone, besides the general ones
-	Header     string   // C header that declares the context, for messages
-	Doc        string   // one paragraph for hovers
-	Origin     string   // "built in", or the file that declares it
-	Note       string   // for instance: overrides the built-in hook xdp
+	// HelpersFirst makes Helpers win over general helpers of the same id, as
+	// prototypes that a user declared do. Otherwise the general ones win.
+	HelpersFirst bool
+	Header       string // C header that declares the context, for messages
+	Doc          string // one paragraph for hovers
+	Origin       string // "built in", or the file that declares it
+	Note         string // for instance: overrides the built-in hook xdp
 }
+
+// NameRule is a way to compare section names with the names of a program type.
+type NameRule uint8
+
+// The name rules.
+const (
+	// NamePrefix: the section's name starts with the prefix (eBPF for Windows).
+	NamePrefix NameRule = iota
+	// NamePattern: libbpf's notation. "xdp" is that name alone; "kprobe+" is
+	// kprobe alone or kprobe/ and anything; "x/" is x/ and anything.
+	NamePattern
+)
 
 // ArgType is the type of a helper argument. The values are the ABI of
 // ebpf-for-windows' ebpf_base.h, so third-party prototypes can be read as they are.
@@ -46,39 +74,39 @@ type ArgType uint8
 
 // The argument types.
 const (
-	ArgDontCare              ArgType = 0
-	ArgAnything              ArgType = 1
-	ArgConstSize             ArgType = 2
-	ArgConstSizeOrZero       ArgType = 3
-	ArgPtrToCtx              ArgType = 4
-	ArgPtrToMap              ArgType = 5
-	ArgPtrToMapOfPrograms    ArgType = 6
-	ArgPtrToMapKey           ArgType = 7
-	ArgPtrToMapValue         ArgType = 8
-	ArgPtrToReadableMem      ArgType = 9
-	ArgPtrToReadableMemOrNul ArgType = 10
-	ArgPtrToWritableMem      ArgType = 11
-	ArgPtrToStack            ArgType = 12
-	ArgPtrToStackOrNull      ArgType = 13
-	ArgPtrToCtxOrNull        ArgType = 14
-	ArgPtrToWritableMemOrNul ArgType = 15
-	ArgPtrToBTFIDSockCommon  ArgType = 17
-	ArgPtrToSpinLock         ArgType = 18
-	ArgPtrToSockCommon       ArgType = 19
-	ArgPtrToBTFID            ArgType = 20
-	ArgPtrToLong             ArgType = 21
-	ArgPtrToInt              ArgType = 22
-	ArgPtrToConstStr         ArgType = 23
-	ArgPtrToFunc             ArgType = 24
-	ArgConstAllocSizeOrZero  ArgType = 25
-	ArgPtrToAllocMem         ArgType = 26
-	ArgPtrToTimer            ArgType = 27
-	ArgPtrToPercpuBTFID      ArgType = 28
-	ArgPtrToReadonlyMem      ArgType = 29
-	ArgPtrToReadonlyMemOrNul ArgType = 30
-	ArgPtrToUninitMapValue   ArgType = 31
-	ArgConstPtrToMap         ArgType = 32
-	ArgUnsupported           ArgType = 33
+	ArgDontCare               ArgType = 0
+	ArgAnything               ArgType = 1
+	ArgConstSize              ArgType = 2
+	ArgConstSizeOrZero        ArgType = 3
+	ArgPtrToCtx               ArgType = 4
+	ArgPtrToMap               ArgType = 5
+	ArgPtrToMapOfPrograms     ArgType = 6
+	ArgPtrToMapKey            ArgType = 7
+	ArgPtrToMapValue          ArgType = 8
+	ArgPtrToReadableMem       ArgType = 9
+	ArgPtrToReadableMemOrNull ArgType = 10
+	ArgPtrToWritableMem       ArgType = 11
+	ArgPtrToStack             ArgType = 12
+	ArgPtrToStackOrNull       ArgType = 13
+	ArgPtrToCtxOrNull         ArgType = 14
+	ArgPtrToWritableMemOrNull ArgType = 15
+	ArgPtrToBTFIDSockCommon   ArgType = 17
+	ArgPtrToSpinLock          ArgType = 18
+	ArgPtrToSockCommon        ArgType = 19
+	ArgPtrToBTFID             ArgType = 20
+	ArgPtrToLong              ArgType = 21
+	ArgPtrToInt               ArgType = 22
+	ArgPtrToConstStr          ArgType = 23
+	ArgPtrToFunc              ArgType = 24
+	ArgConstAllocSizeOrZero   ArgType = 25
+	ArgPtrToAllocMem          ArgType = 26
+	ArgPtrToTimer             ArgType = 27
+	ArgPtrToPercpuBTFID       ArgType = 28
+	ArgPtrToReadonlyMem       ArgType = 29
+	ArgPtrToReadonlyMemOrNull ArgType = 30
+	ArgPtrToUninitMapValue    ArgType = 31
+	ArgConstPtrToMap          ArgType = 32
+	ArgUnsupported            ArgType = 33
 )
 
 // RetType is the type of a helper's return value; values as in ebpf_base.h.
@@ -109,10 +137,19 @@ type Helper struct {
 	ArgNames          [5]string // for messages; empty where not known
 	ReallocatesPacket bool      // invalidates packet pointers
 	ZeroArgs          uint8     // bit i: argument i+1 must be zero
-	MightSleep        bool
-	AllowedMapTypes   uint64 // bit per map type below 64; 0: any
-	Unsupported       bool
+	MightSleep        bool      // only sleepable programs may call it
+	AllowedMapTypes   uint64    // bit per map type below 64; 0: any
+	Unsupported       bool      // known, but no program may call it
 	Doc               string
+
+	// SizeArg is the number (1 to 5) of the argument that holds the size of
+	// every memory argument, as in memcpy(dst, src, size). 0, the rule for
+	// helpers: the size of a memory argument is the argument behind it.
+	SizeArg uint8
+	// Context, if not nil, is the one context that a program's type must have.
+	Context *Context
+	// Types, if not empty, names the only program types that may call it.
+	Types []string
 }
 
 // MapValueKind says what a map's values are.
@@ -160,11 +197,9 @@ type Options struct {
 
 // LegacyMaps is how a platform reads the records of a "maps" section.
 type LegacyMaps struct {
-	// Parse turns records into map descriptors. recordSize is what the section's
-	// symbols say. base is the number of maps already known.
-	RecordSize int
+	RecordSize int  // bytes of a full record; shorter ones are filled with zeros
 	Share      bool // equal maps share a descriptor (PREVAIL on Linux)
-	HasIDs     bool // Windows: id, inner_id and inner index, 1-based descriptors
+	HasIDs     bool // records end in pinning, id and inner id (Windows)
 }
 
 // Platform is one operating system's view of BPF programs.
@@ -183,10 +218,23 @@ type Platform struct {
 	// nil where such a program is refused.
 	Unknown *ProgramType
 
-	// Builtin resolves a call of an undefined function (memcpy) to a negative id.
+	// Builtin resolves a call of an undefined function: to a builtin with a
+	// negative id (memcpy), or to a helper of that name. Nil where the platform
+	// has no such calls. See BuiltinByID for the way back.
 	Builtin func(name string) (Helper, bool)
-	// Kfunc resolves the name of a kernel function.
+	// Builtins are the builtins that Builtin can answer with, sorted by ID.
+	Builtins []Helper
+	// Kfunc resolves the name of a kernel function to its BTF id and module;
+	// there need not be a prototype for them. Nil where there are none.
 	Kfunc func(name string) (Kfunc, bool)
+	// Kfuncs are the prototypes of kernel functions, sorted by BTFID, then Module.
+	Kfuncs []Kfunc
+	// Externs are the extern constants (LINUX_KERNEL_VERSION, CONFIG_...) that
+	// are known when an object is read, sorted by name. Others read as 0.
+	Externs []Extern
+	// HelperMessage words the refusal of a helper as the platform's reference
+	// verifier does.
+	HelperMessage func(*HelperError) string
 	// SocketFields is the layout of struct bpf_sock; nil where the platform has none.
 	SocketFields []SocketField
 	SocketSize   int
@@ -197,9 +245,16 @@ type Kfunc struct {
 	BTFID  int32
 	Module int16
 	Helper
-	// Program types that may call it, by name; empty: all.
-	Types      []string
-	Privileged bool
+	Privileged bool // only privileged program types may call it
+	// Releases says that it gives up a reference, which is not verified: no
+	// program may call it.
+	Releases bool
+}
+
+// Extern is an extern variable with a value that is known without a kernel.
+type Extern struct {
+	Name  string
+	Value uint64
 }
 
 // SocketField says how a field of struct bpf_sock may be accessed.
@@ -210,5 +265,3 @@ type SocketField struct {
 	Narrow         bool
 	ExtraReadWidth int
 }
-
-var _ isa.Reg // arguments travel in r1 to r5
