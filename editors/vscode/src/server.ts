@@ -89,7 +89,7 @@ export class Server implements vscode.Disposable {
     });
     this.status.starting();
     await this.client.start();
-    this.status.started(vscode.workspace.isTrusted);
+    this.status.started();
   }
 
   private async doStop(): Promise<void> {

@@ -45,11 +45,11 @@ export class Status implements vscode.Disposable {
     this.files.clear();
     this.problem = undefined;
     this.running = false;
+    this.trusted = vscode.workspace.isTrusted;
     this.show();
   }
 
-  started(trusted: boolean): void {
-    this.trusted = trusted;
+  started(): void {
     this.running = true;
     this.show();
   }
