@@ -211,16 +211,6 @@ func (p *Platform) KfuncByID(btfID int32, module int16, t *ProgramType) (*Kfunc,
 	return k, nil
 }
 
-// Extern returns the value of a known extern variable.
-func (p *Platform) Extern(name string) (uint64, bool) {
-	for _, e := range p.Externs {
-		if e.Name == name {
-			return e.Value, true
-		}
-	}
-	return 0, false
-}
-
 // Clone returns a copy of p whose lists of types, helpers and maps can be
 // changed without changing p. The program types themselves are still shared.
 func (p *Platform) Clone() *Platform {
@@ -252,11 +242,21 @@ type HelperError struct {
 	Reason HelperRefusal
 	Helper *Helper      // nil where the id is unknown to the type
 	Type   *ProgramType // of the calling program; may be nil
-	text   string
+	// Elsewhere are the program types that have a helper with that id, where
+	// the calling program's type has none.
+	Elsewhere []*ProgramType
+	text      string
 }
 
 func (p *Platform) helperError(id int32, h *Helper, t *ProgramType, reason HelperRefusal) error {
 	e := &HelperError{ID: id, Reason: reason, Helper: h, Type: t}
+	if reason == HelperUnknown {
+		for _, other := range p.Types {
+			if slices.ContainsFunc(other.Helpers, func(h Helper) bool { return h.ID == id }) {
+				e.Elsewhere = append(e.Elsewhere, other)
+			}
+		}
+	}
 	if p.HelperMessage != nil {
 		e.text = p.HelperMessage(e)
 	} else {
@@ -291,5 +291,16 @@ func (e *HelperError) Explain() string {
 	case HelperSleeps:
 		return fmt.Sprintf("%s may sleep: only sleepable programs (sections ending in .s) may call it", name)
 	}
-	return fmt.Sprintf("no helper with id %d is known to %s", e.ID, hook)
+	text := fmt.Sprintf("%s have no helper with id %d", hook, e.ID)
+	if e.Type == nil {
+		text = fmt.Sprintf("there is no helper with id %d", e.ID)
+	}
+	for i, t := range e.Elsewhere {
+		for j := range t.Helpers {
+			if h := &t.Helpers[j]; h.ID == e.ID {
+				text += map[bool]string{true: "; it is ", false: ", "}[i == 0] + h.Name + " in " + t.Name + " programs"
+			}
+		}
+	}
+	return text
 }

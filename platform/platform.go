@@ -229,9 +229,6 @@ type Platform struct {
 	Kfunc func(name string) (Kfunc, bool)
 	// Kfuncs are the prototypes of kernel functions, sorted by BTFID, then Module.
 	Kfuncs []Kfunc
-	// Externs are the extern constants (LINUX_KERNEL_VERSION, CONFIG_...) that
-	// are known when an object is read, sorted by name. Others read as 0.
-	Externs []Extern
 	// HelperMessage words the refusal of a helper as the platform's reference
 	// verifier does.
 	HelperMessage func(*HelperError) string
@@ -249,12 +246,6 @@ type Kfunc struct {
 	// Releases says that it gives up a reference, which is not verified: no
 	// program may call it.
 	Releases bool
-}
-
-// Extern is an extern variable with a value that is known without a kernel.
-type Extern struct {
-	Name  string
-	Value uint64
 }
 
 // SocketField says how a field of struct bpf_sock may be accessed.
