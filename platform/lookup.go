@@ -12,13 +12,7 @@ import (
 func (p *Platform) Match(section string) (t *ProgramType, prefix string, ok bool) {
 	for _, candidate := range p.Types {
 		for _, name := range candidate.Prefixes {
-			if !candidate.Names.matches(name, section) {
-				continue
-			}
-			if !p.LongestPrefix {
-				return candidate, name, true
-			}
-			if !ok || len(name) > len(prefix) {
+			if p.Names.matches(name, section) && (!ok || len(name) > len(prefix)) {
 				t, prefix, ok = candidate, name, true
 			}
 		}

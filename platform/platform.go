@@ -40,8 +40,7 @@ type Field struct {
 // ProgramType is a kind of program and the hook that it attaches to.
 type ProgramType struct {
 	Name       string   // as printed: "xdp", "bind"
-	Prefixes   []string // section names that select it, read as Names says
-	Names      NameRule // how Prefixes are compared with a section's name
+	Prefixes   []string // section names that select it, read as Platform.Names says
 	Context    *Context // nil: a program of this type cannot be verified (unspec)
 	ID         uint32   // bpf_prog_type of the platform
 	Privileged bool     // may store and return pointers
@@ -211,9 +210,9 @@ type Platform struct {
 	Legacy  LegacyMaps
 	Options Options
 
-	// LongestPrefix selects the program type with the longest matching prefix;
-	// otherwise the first in order wins.
-	LongestPrefix bool
+	// Names says how the names of program types are compared with a section's.
+	// The longest name that matches wins, the first of equal ones.
+	Names NameRule
 	// Unknown is the type of a section that matches no prefix; its Context is
 	// nil where such a program is refused.
 	Unknown *ProgramType

@@ -26,7 +26,7 @@ var windows = platform.Platform{
 	General:       generalHelpers,
 	Maps:          mapTypes,
 	Legacy:        platform.LegacyMaps{RecordSize: 32, HasIDs: true},
-	LongestPrefix: true,
+	Names:         platform.NamePrefix,
 	Unknown:       &unspec,
 	HelperMessage: helperMessage,
 	Options: platform.Options{
