@@ -23,6 +23,7 @@ var rooms = map[string][]string{
 	"verifier/zone": {"isa"},
 	"verifier/cfg":  {"isa", "platform"},
 	"verifier":      {"isa", "platform", "verifier/zone", "verifier/cfg"},
+	"interp":        {"isa", "platform"},
 	"clangdriver":   {},
 	"explain":       {"elfbpf", "isa", "platform", "position", "verifier"},
 	"report":        {"elfbpf", "explain", "isa", "platform", "position", "verifier", "verifier/cfg"},

@@ -1,0 +1,243 @@
+package interp
+
+import (
+	"encoding/binary"
+	"fmt"
+)
+
+// Kind is what a region of memory is, in PREVAIL's memory model.
+type Kind uint8
+
+// The kinds of regions. A Value without a region is a number.
+const (
+	Number Kind = iota
+	Context
+	Packet
+	Stack
+	Shared // a map value, or memory that a helper returned
+	MapFD  // no memory: the address of a map
+	Code   // no memory: the address of an instruction
+	Socket
+	BTFObject
+	AllocMem
+)
+
+var kindNames = [...]string{"number", "ctx", "packet", "stack", "shared", "map_fd", "func", "socket", "btf_id", "alloc_mem"}
+
+// String returns PREVAIL's name of the kind.
+func (k Kind) String() string { return kindNames[k] }
+
+// Region is a piece of memory that pointers point into. Address zero is in no
+// region. A pointer's region is part of the pointer, so an access beyond the
+// region is found even where other memory lies there.
+type Region struct {
+	Kind     Kind
+	Base     uint64 // address of offset 0; for packets that of the data, behind Headroom
+	Data     []byte // Data[Headroom] is offset 0
+	Headroom int    // bytes before offset 0: packet metadata
+	ReadOnly bool
+	Freed    bool   // a packet that a helper moved
+	Map      int    // descriptor, for MapFD
+	Slot     int    // instruction, for Code
+	Init     []bool // per byte: written by the program or a helper; nil: all of it
+
+	// pointers holds what the 8-byte words that carry pointers point into, by
+	// offset in Data. Overlapping stores remove them.
+	pointers map[int]*Region
+}
+
+// Value is the content of a register: bits, and the region that they point into
+// if they are a pointer. A register that was never written is not Set.
+type Value struct {
+	Bits   uint64
+	Region *Region
+	Set    bool
+}
+
+// Num is the value of a number.
+func Num(bits uint64) Value { return Value{Bits: bits, Set: true} }
+
+// Ptr is a pointer to offset in a region.
+func Ptr(r *Region, offset int64) Value {
+	return Value{Bits: r.Base + uint64(offset), Region: r, Set: true}
+}
+
+// Kind is the kind of region that a value points into.
+func (v Value) Kind() Kind {
+	if v.Region == nil {
+		return Number
+	}
+	return v.Region.Kind
+}
+
+// Offset is a pointer's offset in its region.
+func (v Value) Offset() int64 { return int64(v.Bits - v.Region.Base) }
+
+// Fault is an unsafe step: what the verifier must never accept.
+type Fault struct {
+	Slot int
+	Text string
+}
+
+func (f *Fault) Error() string { return fmt.Sprintf("instruction %d: %s", f.Slot, f.Text) }
+
+// locate checks an access of n bytes at a pointer plus offset and gives its place in
+// the region's data.
+func (m *Machine) locate(base Value, off int64, n int, write bool) (*Region, int, error) {
+	r := base.Region
+	verb := "reads"
+	if write {
+		verb = "writes"
+	}
+	if r == nil {
+		return nil, 0, m.fault("%s %d bytes at the number %#x", verb, n, base.Bits+uint64(off))
+	}
+	switch r.Kind {
+	case MapFD, Code, BTFObject:
+		return nil, 0, m.fault("%s %d bytes through a %s", verb, n, r.Kind)
+	}
+	if r.Freed {
+		return nil, 0, m.fault("%s the packet through a pointer that a helper made invalid", verb)
+	}
+	if write && r.ReadOnly {
+		return nil, 0, m.fault("writes read-only memory")
+	}
+	at := base.Offset() + off + int64(r.Headroom)
+	if at < 0 || at+int64(n) > int64(len(r.Data)) {
+		return nil, 0, m.fault("%s bytes %d to %d of %s memory that has bytes %d to %d", verb,
+			at-int64(r.Headroom), at-int64(r.Headroom)+int64(n)-1, r.Kind, -r.Headroom, len(r.Data)-r.Headroom-1)
+	}
+	return r, int(at), nil
+}
+
+func (m *Machine) order() binary.ByteOrder {
+	if m.BigEndian {
+		return binary.BigEndian
+	}
+	return binary.LittleEndian
+}
+
+// get reads n bytes as a number.
+func (m *Machine) get(b []byte, n int) uint64 {
+	switch n {
+	case 1:
+		return uint64(b[0])
+	case 2:
+		return uint64(m.order().Uint16(b))
+	case 4:
+		return uint64(m.order().Uint32(b))
+	}
+	return m.order().Uint64(b)
+}
+
+// put writes the low n bytes of a number.
+func (m *Machine) put(b []byte, n int, v uint64) {
+	switch n {
+	case 1:
+		b[0] = byte(v)
+	case 2:
+		m.order().PutUint16(b, uint16(v))
+	case 4:
+		m.order().PutUint32(b, uint32(v))
+	default:
+		m.order().PutUint64(b, v)
+	}
+}
+
+// load reads n bytes at base+off. A whole word that carries a pointer gives the
+// pointer; a part of one gives a number.
+func (m *Machine) load(base Value, off int64, n int) (Value, error) {
+	r, at, err := m.locate(base, off, n, false)
+	if err != nil {
+		return Value{}, err
+	}
+	v := Value{Bits: m.get(r.Data[at:], n), Set: true}
+	if r.Init != nil {
+		for i := range n {
+			v.Set = v.Set && r.Init[at+i]
+		}
+	}
+	if r.Kind == Context && n == m.slotWidth {
+		if p, ok := m.contextPointers[at]; ok {
+			// The slots of struct xdp_md are 4 bytes wide and give 8-byte pointers:
+			// such loads are rewritten when a program is loaded.
+			return p, nil
+		}
+	}
+	if n == 8 {
+		v.Region = r.pointers[at]
+	}
+	return v, nil
+}
+
+// store writes the low n bytes of a value at base+off.
+func (m *Machine) store(base Value, off int64, n int, v Value) error {
+	r, at, err := m.locate(base, off, n, true)
+	if err != nil {
+		return err
+	}
+	if v.Region != nil && r.Kind != Stack && !m.Type.Privileged {
+		return m.fault("stores a pointer into %s memory", r.Kind)
+	}
+	if r.Kind == Context && m.overlapsContextPointer(at, n) {
+		return m.fault("overwrites a pointer of the context")
+	}
+	m.put(r.Data[at:], n, v.Bits)
+	r.wrote(at, n)
+	if n == 8 && v.Region != nil {
+		if r.pointers == nil {
+			r.pointers = make(map[int]*Region)
+		}
+		r.pointers[at] = v.Region
+	}
+	if r.Init != nil && !v.Set {
+		for i := range n {
+			r.Init[at+i] = false
+		}
+	}
+	return nil
+}
+
+// wrote notes that bytes hold numbers now.
+func (r *Region) wrote(at, n int) {
+	for i := at - 7; i < at+n && len(r.pointers) > 0; i++ {
+		delete(r.pointers, i)
+	}
+	if r.Init != nil {
+		for i := range n {
+			r.Init[at+i] = true
+		}
+	}
+}
+
+// numeric reports whether n bytes are initialised and carry no pointer.
+func (r *Region) numeric(at, n int) bool {
+	for i := range n {
+		if r.Init != nil && !r.Init[at+i] {
+			return false
+		}
+	}
+	for i := at - 7; i < at+n && len(r.pointers) > 0; i++ {
+		if r.pointers[i] != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// PointerAt gives the region that the word at an offset of the region points
+// into, nil if it carries none.
+func (r *Region) PointerAt(offset int) *Region { return r.pointers[offset+r.Headroom] }
+
+// Numeric reports whether the n bytes at an offset are initialised numbers.
+func (r *Region) Numeric(offset, n int) bool { return r.numeric(offset+r.Headroom, n) }
+
+// overlapsContextPointer reports whether a write would touch a pointer of the context.
+func (m *Machine) overlapsContextPointer(at, n int) bool {
+	for slot := range m.contextPointers {
+		if at < slot+m.slotWidth && slot < at+n {
+			return true
+		}
+	}
+	return false
+}
