@@ -1,14 +1,17 @@
 package explain
 
 import (
+	"strings"
+
 	"bpfls/elfbpf"
+	"bpfls/isa"
 	"bpfls/platform"
 	"bpfls/position"
 	"bpfls/verifier"
 )
 
 // Sources holds the texts that were compiled, by the path that line information
-// gives. The zero value has none: findings then have a place but no expression.
+// gives. Where it has no text, findings have a place but no expression.
 type Sources map[string]*position.Mapper
 
 // Input is what a program's report is made of.
@@ -17,13 +20,254 @@ type Input struct {
 	Program  *elfbpf.Program
 	Platform *platform.Platform
 	Type     *platform.ProgramType
-	Result   *verifier.Result // nil: Program.Err says why it was not judged
+	Result   *verifier.Result // nil: Reason or Program.Err says why it was not judged
 	Sources  Sources
-	// ContextNote says how the program's own context type differs from the
-	// hook's; empty where they agree or nothing is known of the program's.
-	ContextNote string
+	// Path turns a path of line information into the one that reports show; nil:
+	// they show it as it is.
+	Path func(string) string
+	// Reason says why the program was not given to the verifier, and Advice what to
+	// do; Code is the catalogue's code for it. Empty: Program.Err says so.
+	Reason, Advice, Code string
+	// Context lists how the program's own context type differs from the hook's.
+	Context []platform.ContextDifference
+	// NoFacts leaves out the facts per line, which cost replays of states.
+	NoFacts bool
 }
 
 // Explain makes the report of one program: findings in the user's terms and
 // facts per line.
-func Explain(in Input) *Program { return explain(in) }
+func Explain(in Input) *Program {
+	e := &explainer{Input: in, texts: map[string]*source{}}
+	e.insts, _ = isa.Decode(in.Program.Code)
+	if len(e.insts) < len(in.Program.Code) {
+		e.insts = append(e.insts, make([]isa.Inst, len(in.Program.Code)-len(e.insts))...)
+	}
+	p := &Program{
+		Section:      in.Program.Section,
+		Function:     in.Program.Name,
+		Verdict:      verifier.Unknown.String(),
+		Engine:       "builtin",
+		Instructions: in.Program.Size / 8,
+		LoopBound:    -1,
+		Stack:        -1,
+	}
+	if in.Type != nil {
+		p.Type = in.Type.Name
+	}
+	p.File, p.Line, p.EndLine = e.extent()
+	if in.Result == nil {
+		e.unjudged(p)
+		return p
+	}
+	r := in.Result
+	p.Verdict = r.Verdict.String()
+	p.Reason = r.Reason
+	p.LoopBound, p.Stack = r.LoopBound, r.Stack
+	if r.Instructions > 0 {
+		p.Instructions = r.Instructions
+	}
+	switch r.Verdict {
+	case verifier.Fail:
+		p.LoopBound = -1
+		p.Findings = e.findings()
+	case verifier.Rejected, verifier.Unknown:
+		p.LoopBound = -1
+		p.Findings = []Finding{e.rejection(r)}
+	}
+	if !in.NoFacts {
+		p.Lines, p.Checks = e.lines()
+	}
+	return p
+}
+
+// explainer holds what the findings of one program have in common.
+type explainer struct {
+	Input
+	insts []isa.Inst // by slot
+	texts map[string]*source
+	from  [][]int32 // by slot: the slots that control comes from; made when first asked
+}
+
+// source returns the text of a file of line information, or nil.
+func (e *explainer) source(file string) *source {
+	if s, ok := e.texts[file]; ok {
+		return s
+	}
+	var s *source
+	if m := e.Sources[file]; m != nil {
+		s = newSource(m)
+	}
+	e.texts[file] = s
+	return s
+}
+
+// isMacro reports whether one of the compiled texts defines a macro of this name.
+func (e *explainer) isMacro(name string) bool {
+	for file := range e.Sources {
+		if s := e.source(file); s != nil && s.macros[name] {
+			return true
+		}
+	}
+	return false
+}
+
+func (e *explainer) path(file string) string {
+	if e.Path == nil {
+		return file
+	}
+	return e.Path(file)
+}
+
+// unjudged fills in a program that the verifier was not given.
+func (e *explainer) unjudged(p *Program) {
+	p.Verdict = verifier.Rejected.String()
+	reason, advice := e.Reason, e.Advice
+	message := reason
+	if reason == "" && e.Program.Err != nil {
+		reason = e.Program.Err.Error()
+		message = reason
+		if err, ok := e.Program.Err.(*elfbpf.Error); ok {
+			reason, advice = err.Reason, err.Advice
+			message = strings.TrimSuffix(strings.Join(append([]string{err.Reason}, err.Unresolved...), " "), ".")
+		}
+	}
+	code := e.Code
+	if code == "" {
+		code = rejectionCode(reason)
+	}
+	if advice != "" {
+		message = strings.TrimSuffix(message, ".") + ". " + advice
+		p.Reason = message
+	} else {
+		p.Reason = message
+	}
+	f := Finding{Code: code, Severity: "error", Engine: p.Engine, Message: sentence(message), VerifierMessage: reason, Instruction: -1}
+	f.Range, f.Text = e.functionRange()
+	if code == "BPF-not-optimized" {
+		if slots := e.Program.IndirectHelperCalls(); len(slots) > 0 {
+			f.Instruction = slots[0]
+			f.Range, f.Text = e.rangeAt(slots[0], wantCall, 0)
+		}
+	}
+	p.Findings = []Finding{f}
+}
+
+// rejection explains why the verifier could not judge the program.
+func (e *explainer) rejection(r *verifier.Result) Finding {
+	f := Finding{Code: rejectionCode(r.Reason), Severity: "error", Engine: "builtin", Message: sentence(r.Reason), VerifierMessage: r.Reason, Instruction: r.At}
+	if r.Verdict == verifier.Unknown {
+		f.Code = "BPF-limit"
+	}
+	if r.At < 0 || r.At >= len(e.insts) {
+		f.Instruction = -1
+		f.Range, f.Text = e.functionRange()
+		return f
+	}
+	in := e.insts[r.At]
+	want := wantStatement
+	if isCall(in) {
+		want = wantCall
+	}
+	f.Range, f.Text = e.rangeAt(r.At, want, 0)
+	if f.Code == "BPF-helper-unavailable" && in.Kind == isa.Call {
+		if _, err := e.Platform.Helper(int32(in.Imm), e.Type); err != nil {
+			if h, ok := err.(*platform.HelperError); ok {
+				f.Message = sentence(h.Explain())
+			}
+		}
+	}
+	return f
+}
+
+// sentence makes a text end as a sentence does.
+func sentence(s string) string {
+	s = strings.TrimSpace(s)
+	if s == "" || strings.HasSuffix(s, ".") || strings.HasSuffix(s, "!") || strings.HasSuffix(s, "?") {
+		return s
+	}
+	return s + "."
+}
+
+// lines collects the facts of every line of the program and the number of checks.
+func (e *explainer) lines() (facts []LineFacts, total int) {
+	type key struct {
+		file string
+		line int
+	}
+	index := map[key]int{}
+	for slot := range e.insts {
+		if e.insts[slot].Slots == 0 && slot > 0 && e.insts[slot-1].Slots == 2 {
+			continue
+		}
+		points := e.Result.Points(slot)
+		checks, proven, reached := 0, 0, false
+		for _, p := range points {
+			all := e.Result.Checks(p)
+			for _, c := range all {
+				checks++
+				if c.Unreachable {
+					continue
+				}
+				reached = true
+				if c.Proven {
+					proven++
+				}
+			}
+			if len(all) == 0 && !reached {
+				if s := e.Result.Before(p); s != nil && !s.Bottom() {
+					reached = true
+				}
+			}
+		}
+		total += checks
+		l, ok := e.Program.Line(slot)
+		if !ok || l.Line == 0 {
+			continue
+		}
+		k := key{l.File, l.Line}
+		i, ok := index[k]
+		if !ok {
+			i = len(facts)
+			index[k] = i
+			facts = append(facts, LineFacts{File: e.path(l.File), Line: l.Line, Unreachable: true})
+		}
+		f := &facts[i]
+		f.Slots = append(f.Slots, slot)
+		f.Checks += checks
+		f.Proven += proven
+		if reached {
+			f.Unreachable = false
+		}
+	}
+	return facts, total
+}
+
+// extent returns where the function is defined: its file, the line of its name
+// and its last line that has code.
+func (e *explainer) extent() (file string, first, last int) {
+	own := e.Program.Size / 8
+	raw := ""
+	for _, l := range e.Program.Lines {
+		if l.Slot >= own || l.Line == 0 {
+			continue
+		}
+		if raw == "" {
+			raw, first, last = l.File, l.Line, l.Line
+		}
+		if l.File == raw && l.Line > last {
+			last = l.Line
+		}
+	}
+	if raw == "" {
+		return "", 0, 0
+	}
+	if s := e.source(raw); s != nil {
+		if i := s.function(e.Program.Name); i >= 0 {
+			first = s.Point(s.tokens[i].start).Line
+			if end := s.functionEnd(i); end >= 0 {
+				last = s.Point(s.tokens[end].start).Line
+			}
+		}
+	}
+	return e.path(raw), first, last
+}

@@ -48,6 +48,9 @@ func (s *source) isCast(i int) bool {
 	if !s.is(i, "(") || s.match[i] <= i+1 {
 		return false
 	}
+	if i > 0 && (s.is(i-1, "if", "while", "for", "switch", "]") || s.operand(i-1)) {
+		return false // a condition, or a call's arguments
+	}
 	end := s.match[i]
 	if s.tokens[i+1].kind != tokIdent {
 		return false

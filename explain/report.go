@@ -38,9 +38,10 @@ type Finding struct {
 	Message         string // one sentence
 	VerifierMessage string // "4: Invalid type (r1.type == map_fd)"
 	Instruction     int    // slot, -1 none
-	Label           string
-	CallPath        []int
+	Label           string // PREVAIL's label; empty where the message is about no instruction
+	CallPath        []int  // slots of the calls that lead to the instruction, outermost first
 	Range           Range
+	Text            string // the source line of Range as it was compiled; empty if not known
 	Consequences    int
 	MissingFact     string
 	Related         []Related

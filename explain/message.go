@@ -1,0 +1,561 @@
+package explain
+
+import (
+	"fmt"
+	"math/bits"
+	"strconv"
+	"strings"
+
+	"bpfls/isa"
+	"bpfls/platform"
+	"bpfls/verifier"
+)
+
+// describer words one finding.
+type describer struct {
+	*explainer
+	u       *unproven
+	in      isa.Inst
+	state   verifier.State // before the instruction; nil where it is not known
+	value   verifier.Value // of the checked register
+	code    string
+	text    string // C text of the range
+	related []Related
+	missing string
+}
+
+// place chooses what to underline.
+func (d *describer) place() (Range, string, string) {
+	slot, c := d.u.point.Slot, d.u.check
+	write := 0
+	if d.in.Kind == isa.Store || d.in.Kind == isa.Atomic {
+		write = 1
+	}
+	switch {
+	case c.Kind == verifier.CheckLoopCount:
+		return d.locate(slot, wantLoop, 0)
+	case isCall(d.in) && c.Reg >= 1 && c.Reg <= 5:
+		return d.locate(slot, wantArgument, int(c.Reg))
+	case isCall(d.in):
+		return d.locate(slot, wantCall, 0)
+	case d.in.Kind == isa.Load || d.in.Kind == isa.Store || d.in.Kind == isa.Atomic || d.in.Kind == isa.Packet:
+		if d.code == "BPF-pointer-leak" {
+			return d.locate(slot, wantStatement, 0)
+		}
+		if d.code == "BPF-maybe-null" || d.code == "BPF-not-a-pointer" {
+			return d.locate(slot, wantPointer, write)
+		}
+		return d.locate(slot, wantAccess, write)
+	case d.in.Kind == isa.Bin || d.in.Kind == isa.Jump:
+		return d.locate(slot, wantOperator, 0)
+	}
+	return d.locate(slot, wantStatement, 0)
+}
+
+// message is the finding's sentence.
+func (d *describer) message() string {
+	c := d.u.check
+	switch d.code {
+	case "BPF-packet-bounds":
+		return d.packet()
+	case "BPF-context-bounds", "BPF-context-layout":
+		return d.context()
+	case "BPF-stack-bounds":
+		return d.stack()
+	case "BPF-map-value-bounds":
+		return d.mapValue()
+	case "BPF-memory-bounds":
+		return d.access("the memory", d.value.Region, "the memory has")
+	case "BPF-maybe-null":
+		return d.null()
+	case "BPF-map-argument":
+		return d.argument("must be a map")
+	case "BPF-pointer-argument":
+		return d.argument("must point to stack, packet or map memory")
+	case "BPF-number-argument":
+		return d.argument("must be a number")
+	case "BPF-context-argument":
+		return d.argument("must be the context that the program was called with")
+	case "BPF-zero-argument":
+		return d.argument("is reserved and must be 0")
+	case "BPF-callback-argument":
+		return d.argument("must be a function of this program")
+	case "BPF-size-argument":
+		return d.size()
+	case "BPF-map-sizes":
+		what := "values"
+		if c.Key {
+			what = "keys"
+		}
+		return fmt.Sprintf("%s: the size of the map's %s is not known here.", d.argumentName(), what)
+	case "BPF-map-type":
+		return fmt.Sprintf("%s does not work with maps of this type.", d.callee())
+	case "BPF-uninitialized-bytes":
+		return d.uninitialized()
+	case "BPF-return-value":
+		return fmt.Sprintf("the program must return a number; here it returns %s.", d.what(d.value))
+	case "BPF-not-a-pointer":
+		return fmt.Sprintf("%s is not a pointer that can be used here: it is %s.", d.name("the address"), d.what(d.value))
+	case "BPF-not-a-number":
+		return fmt.Sprintf("the operation needs a number; here it gets %s.", d.what(d.value))
+	case "BPF-pointer-arithmetic":
+		if c.Kind == verifier.CheckAddable {
+			return fmt.Sprintf("adds %s to %s; only numbers can be added to a pointer.", d.what(registerValue(d.state, c.Other)), d.what(d.value))
+		}
+		return fmt.Sprintf("the operation needs a number or a pointer; here it gets %s.", d.what(d.value))
+	case "BPF-pointer-comparison":
+		if c.Other >= 0 {
+			return fmt.Sprintf("compares %s with %s; only pointers into the same memory can be compared or subtracted.",
+				d.what(d.value), d.what(registerValue(d.state, c.Other)))
+		}
+		return fmt.Sprintf("compares %s, which may lie outside of what it points to.", d.what(d.value))
+	case "BPF-division-by-zero":
+		return fmt.Sprintf("divides by %s, which can be 0.", d.what(d.value))
+	case "BPF-pointer-leak":
+		return fmt.Sprintf("stores %s in %s; only numbers may be stored there.", d.what(registerValue(d.state, c.Other)), d.what(d.value))
+	case "BPF-loop-bound":
+		return "no bound below 100,000 turns is known for this loop."
+	case "BPF-indirect-call":
+		return "calls a helper whose number is not known here, or that this program may not call."
+	case "BPF-context-write":
+		return "writes to a field of the context that holds a pointer to the packet; these fields are read-only."
+	case "BPF-socket-access":
+		return "accesses a part of the socket that cannot be accessed so."
+	case "BPF-map-index":
+		return fmt.Sprintf("%s: the index is not known to be below the number of the array's entries.", d.argumentName())
+	}
+	return sentence(d.u.message)
+}
+
+// verb tells what an access does: reads, writes.
+func (d *describer) verb() string {
+	switch {
+	case d.u.check.Mode == verifier.AccessCompare:
+		return "compares with"
+	case isCall(d.in):
+		v := "reads"
+		if d.u.check.Mode == verifier.AccessWrite {
+			v = "writes"
+		}
+		return d.callee() + " " + v
+	case d.u.check.Mode == verifier.AccessWrite:
+		return "writes"
+	}
+	return "reads"
+}
+
+// reach returns the bytes that an access may touch, as offsets in its region.
+// exact: the access is always to these bytes.
+func (d *describer) reach() (lo, hi int64, exact, known bool) {
+	off := d.value.Offset
+	if d.state == nil || off.LoInf || off.HiInf || off.LoWide || off.HiWide {
+		return 0, 0, false, false
+	}
+	c := d.u.check
+	width := int64(c.Width)
+	exact = off.Lo == off.Hi
+	if c.Other >= 0 {
+		size := registerValue(d.state, c.Other).Signed
+		if size.HiInf || size.HiWide {
+			return 0, 0, false, false
+		}
+		width = size.Hi
+		exact = exact && !size.LoInf && size.Lo == size.Hi
+	}
+	return off.Lo + int64(c.Offset), off.Hi + int64(c.Offset) + max(width, 1) - 1, exact, true
+}
+
+func byteRange(lo, hi int64) string {
+	if lo == hi {
+		return fmt.Sprintf("byte %d", lo)
+	}
+	return fmt.Sprintf("bytes %d to %d", lo, hi)
+}
+
+func (d *describer) packet() string {
+	verb := d.verb()
+	lo, hi, exact, known := d.reach()
+	have := int64(0)
+	if d.state != nil {
+		if size := d.state.PacketSize(); !size.LoInf {
+			have = size.Lo
+		}
+	}
+	there := "no byte of it is known to be there: it was not compared with the packet's end"
+	switch {
+	case have == 1:
+		there = "only byte 0 is known to be there"
+	case have > 1:
+		there = fmt.Sprintf("only bytes 0 to %d are known to be there", have-1)
+	}
+	if d.u.check.Mode == verifier.AccessCompare {
+		return fmt.Sprintf("compares a pointer that may lie outside of the packet: %s.", there)
+	}
+	low := strings.HasPrefix(d.u.message, "Lower bound")
+	switch {
+	case !known && low:
+		return fmt.Sprintf("%s the packet at an offset that may be negative: no lower bound of it is known.", verb)
+	case !known:
+		return fmt.Sprintf("%s the packet at an offset that has no known upper bound; %s.", verb, there)
+	case low || lo < 0 && hi < have:
+		return fmt.Sprintf("%s %s of the packet, which may begin before its first byte.", verb, byteRange(lo, hi))
+	case exact:
+		return fmt.Sprintf("%s %s of the packet; %s.", verb, byteRange(lo, hi), there)
+	case hi >= have && d.related == nil && hi < 65535:
+		return fmt.Sprintf("%s a place between byte %d and byte %d of the packet; %s.", verb, lo, hi, there)
+	}
+	return fmt.Sprintf("%s the packet at an offset between %d and %d that is not known to lie before its end; %s.", verb, lo, hi, there)
+}
+
+func (d *describer) context() string {
+	size := 0
+	hook := "this hook"
+	if d.Type != nil && d.Type.Context != nil {
+		size, hook = d.Type.Context.Size, "hook "+d.Type.Name
+	}
+	lo, hi, _, known := d.reach()
+	d.contextLayout(hook)
+	if !known {
+		return fmt.Sprintf("%s the context at an offset that is not known; the context of %s has %d bytes.", d.verb(), hook, size)
+	}
+	have := fmt.Sprintf("the context of %s has %d", hook, size)
+	if lo == hi {
+		have += " bytes"
+	}
+	return fmt.Sprintf("%s %s of the context; %s.", d.verb(), byteRange(lo, hi), have)
+}
+
+// contextLayout relates a finding to the structure that the program takes for
+// its context.
+func (d *describer) contextLayout(hook string) {
+	if len(d.Context) == 0 || d.Program.Context == nil {
+		return
+	}
+	name := d.Program.Context.Name
+	// The member that the access is about says most.
+	diff := d.Context[0]
+	lo, _, _, known := d.reach()
+	for _, c := range d.Context {
+		if m, ok := d.Program.Context.Lookup(c.Field); known && ok && int64(m.Offset) <= lo && lo < int64(m.Offset+max(m.Size, 1)) {
+			diff = c
+			break
+		}
+	}
+	var text string
+	switch diff.Kind {
+	case platform.DifferentOffset:
+		text = fmt.Sprintf("%s has %s at offset %d; %s has it at offset %d", name, diff.Field, diff.Have, hook, diff.Want)
+	case platform.DifferentWidth:
+		text = fmt.Sprintf("%s has %s with %d bytes; %s has it with %d", name, diff.Field, diff.Have, hook, diff.Want)
+	default:
+		text = fmt.Sprintf("%s has %d bytes; the context of %s has %d", name, diff.Have, hook, diff.Want)
+	}
+	r := d.structRange(name, d.typedefName())
+	d.related = append(d.related, Related{r, text})
+	note := "this structure is not the hook's: include the hook's own header"
+	if d.Type != nil && d.Type.Header != "" {
+		note += " (" + d.Type.Header + ")"
+	}
+	d.related = append(d.related, Related{r, note})
+}
+
+// typedefName returns the name of the context's type as the program spells it.
+func (d *describer) typedefName() string {
+	f := strings.Fields(strings.NewReplacer("*", " ", "const ", "").Replace(d.Program.ContextType))
+	if len(f) == 0 {
+		return ""
+	}
+	return f[len(f)-1]
+}
+
+// structRange finds the definition of a structure in the compiled sources.
+func (d *describer) structRange(names ...string) Range {
+	for _, file := range sortedKeys(d.Sources) {
+		s := d.source(file)
+		if s == nil {
+			continue
+		}
+		for _, name := range names {
+			if i := s.definition(name); name != "" && i >= 0 {
+				return s.rangeOf(d.path(file), span{i, i})
+			}
+		}
+	}
+	return Range{}
+}
+
+func (d *describer) stack() string {
+	lo, hi, exact, known := d.reach()
+	top := registerValue(d.state, 10).Offset
+	if !known || top.LoInf || top.Lo != top.Hi {
+		return fmt.Sprintf("%s the stack at an offset that has no known bounds; the stack of a function has 512 bytes.", d.verb())
+	}
+	lo, hi = lo-top.Lo, hi-top.Lo
+	place := fmt.Sprintf("between %d and %d bytes from the top of the stack", lo, hi+1)
+	if exact {
+		place = fmt.Sprintf("%d bytes at offset %d from the top of the stack", hi-lo+1, lo)
+	}
+	return fmt.Sprintf("%s %s; a function has the 512 bytes below the top.", d.verb(), place)
+}
+
+func (d *describer) mapValue() string {
+	what := "the map value"
+	if m := d.originMap(); m != "" {
+		what = "the value of map " + m
+	}
+	return d.access(what, d.value.Region, "a value has")
+}
+
+// access words an access to a region whose size is known to be at least size.Lo.
+func (d *describer) access(what string, size verifier.Range, has string) string {
+	lo, hi, exact, known := d.reach()
+	tail := ""
+	if !size.LoInf && d.state != nil {
+		tail = fmt.Sprintf("; %s %d bytes", has, size.Lo)
+	}
+	switch {
+	case !known:
+		return fmt.Sprintf("%s %s at an offset that has no known bounds%s.", d.verb(), what, tail)
+	case exact:
+		return fmt.Sprintf("%s %s of %s%s.", d.verb(), byteRange(lo, hi), what, tail)
+	}
+	return fmt.Sprintf("%s a place between byte %d and byte %d of %s%s.", d.verb(), lo, hi, what, tail)
+}
+
+func (d *describer) null() string {
+	verb := "read"
+	if d.u.check.Mode == verifier.AccessWrite {
+		verb = "written"
+	}
+	if isCall(d.in) {
+		verb = "passed to " + d.callee()
+	}
+	name := d.name("the pointer")
+	call, ok := d.origin(int(d.u.check.Reg))
+	if !ok {
+		return fmt.Sprintf("%s may be null; it is %s here without a check.", name, verb)
+	}
+	in := d.insts[call]
+	h := d.helper(in)
+	if h == nil {
+		return fmt.Sprintf("%s may be null; it is %s here without a check.", name, verb)
+	}
+	r, _, text := d.locate(call, wantCall, 0)
+	if text == "" {
+		text = h.Name
+	}
+	subject := name
+	if name == "the pointer" || name == text {
+		subject = "it"
+	}
+	d.related = append(d.related, Related{r, fmt.Sprintf("%s comes from %s", subject, text)})
+	d.missing = name + " != 0"
+	if name == "the pointer" {
+		d.missing = ""
+	}
+	if h.Return != platform.RetPtrToMapValueOrNull {
+		return fmt.Sprintf("%s is null when %s has nothing to give; it is %s here without a check.", name, h.Name, verb)
+	}
+	m := d.mapAt(call)
+	if m == "" {
+		m = "the map"
+	}
+	key := "the key"
+	if _, _, k := d.locate(call, wantArgument, 2); k != "" && k != text {
+		key = strings.TrimSpace(strings.TrimPrefix(k, "&"))
+	}
+	return fmt.Sprintf("%s is null when %s has no entry for %s; it is %s here without a check.", name, m, key, verb)
+}
+
+// mapAt returns the name of the map that a call gets in r1.
+func (d *describer) mapAt(call int) string {
+	for _, p := range d.Result.Points(call) {
+		if s := d.Result.Before(p); s != nil && !s.Bottom() {
+			return d.mapByFD(s.Register(1).MapFD)
+		}
+	}
+	return ""
+}
+
+func (d *describer) originMap() string {
+	if call, ok := d.origin(int(d.u.check.Reg)); ok {
+		if h := d.helper(d.insts[call]); h != nil && h.Return == platform.RetPtrToMapValueOrNull {
+			return d.mapAt(call)
+		}
+	}
+	return ""
+}
+
+// name is the C text of the range if it is short enough to be read in a sentence.
+func (d *describer) name(otherwise string) string {
+	if d.text == "" || len(d.text) > 40 {
+		return otherwise
+	}
+	return d.text
+}
+
+// callee names the function that a call calls.
+func (d *describer) callee() string {
+	if h := d.helper(d.in); h != nil {
+		return h.Name
+	}
+	return "the helper"
+}
+
+// argumentName is "argument 1 (map) of bpf_map_update_elem".
+func (d *describer) argumentName() string {
+	n := int(d.u.check.Reg)
+	if n < 1 || n > 5 {
+		return "an argument of " + d.callee()
+	}
+	if h := d.helper(d.in); h != nil {
+		name := h.ArgNames[n-1]
+		if name == "" {
+			name = argRoles[h.Args[n-1]]
+		}
+		if name != "" {
+			return fmt.Sprintf("argument %d (%s) of %s", n, name, h.Name)
+		}
+	}
+	return fmt.Sprintf("argument %d of %s", n, d.callee())
+}
+
+// argRoles names arguments whose names are not known.
+var argRoles = map[platform.ArgType]string{
+	platform.ArgPtrToMap:            "map",
+	platform.ArgConstPtrToMap:       "map",
+	platform.ArgPtrToMapOfPrograms:  "map of programs",
+	platform.ArgPtrToMapKey:         "key",
+	platform.ArgPtrToMapValue:       "value",
+	platform.ArgPtrToUninitMapValue: "value",
+	platform.ArgPtrToCtx:            "context",
+	platform.ArgPtrToCtxOrNull:      "context",
+	platform.ArgConstSize:           "size",
+	platform.ArgConstSizeOrZero:     "size",
+	platform.ArgPtrToFunc:           "callback",
+}
+
+func (d *describer) argument(must string) string {
+	if !isCall(d.in) {
+		return fmt.Sprintf("the operand %s; here it is %s.", must, d.what(d.value))
+	}
+	return fmt.Sprintf("%s %s; here it is %s.", d.argumentName(), must, d.what(d.value))
+}
+
+func (d *describer) size() string {
+	v := d.value.Signed
+	if d.value.Types == verifier.TypeNumber && !v.LoInf && v.Lo < 0 {
+		return fmt.Sprintf("%s can be negative: it is %s.", d.argumentName(), d.what(d.value))
+	}
+	if d.value.Types == verifier.TypeNumber && !v.LoInf && v.Lo == 0 {
+		return fmt.Sprintf("%s can be 0: it is %s.", d.argumentName(), d.what(d.value))
+	}
+	return fmt.Sprintf("%s is not known to be positive: it is %s.", d.argumentName(), d.what(d.value))
+}
+
+func (d *describer) uninitialized() string {
+	lo, hi, exact, known := d.argumentBytes()
+	name := strings.TrimSpace(strings.TrimPrefix(d.name(d.argumentName()), "&"))
+	generic := fmt.Sprintf("%s reads bytes of %s that were never written, or that hold an address.", d.callee(), name)
+	if !known || !exact || d.value.Types != verifier.TypeStack || d.state == nil {
+		return generic
+	}
+	top := registerValue(d.state, 10).Offset
+	if top.LoInf || top.Lo != top.Hi {
+		return generic
+	}
+	lo, hi = lo-top.Lo, hi-top.Lo
+	written := d.state.NumericBytes()
+	first, last := int64(-1), int64(-1)
+	for b := lo; b <= hi && hi-lo < 4096; b++ {
+		ok := false
+		for _, r := range written {
+			ok = ok || r.Lo <= b && b <= r.Hi
+		}
+		if !ok && first < 0 {
+			first = b
+		}
+		if !ok {
+			last = b
+		} else if first >= 0 {
+			break
+		}
+	}
+	if first < 0 {
+		return generic
+	}
+	verb := "were"
+	if first == last {
+		verb = "was"
+	}
+	if first == lo && last == hi {
+		return fmt.Sprintf("%s was never written; %s reads its %d bytes.", name, d.callee(), hi-lo+1)
+	}
+	return fmt.Sprintf("%s of %s %s never written.", byteRange(first-lo, last-lo), name, verb)
+}
+
+// argumentBytes returns the bytes that a helper reads through the argument.
+func (d *describer) argumentBytes() (lo, hi int64, exact, known bool) {
+	c := d.u.check
+	if c.Kind != verifier.CheckMapKeyValue {
+		return d.reach()
+	}
+	off := d.value.Offset
+	if d.state == nil || c.Other < 0 || off.LoInf || off.HiInf {
+		return 0, 0, false, false
+	}
+	fd := registerValue(d.state, c.Other).MapFD
+	for _, m := range d.Object.Maps {
+		if fd.LoInf || fd.Lo != fd.Hi || int64(m.FD) != fd.Lo {
+			continue
+		}
+		size := int64(m.ValueSize)
+		if c.Key {
+			size = int64(m.KeySize)
+		}
+		return off.Lo, off.Hi + size - 1, off.Lo == off.Hi, true
+	}
+	return 0, 0, false, false
+}
+
+var typeWords = []struct {
+	t    verifier.TypeSet
+	text string
+}{
+	{verifier.TypeUninit, "a variable that was never set"},
+	{verifier.TypeMapPrograms, "a map of programs"},
+	{verifier.TypeMap, "a map"},
+	{verifier.TypeNumber, "a number"},
+	{verifier.TypeContext, "a pointer to the context"},
+	{verifier.TypePacket, "a pointer into the packet"},
+	{verifier.TypeStack, "a pointer to the stack"},
+	{verifier.TypeShared, "a pointer to a map value"},
+	{verifier.TypeSocket, "a pointer to a socket"},
+	{verifier.TypeBTFID, "a pointer to a kernel object"},
+	{verifier.TypeAllocMem, "a pointer to allocated memory"},
+	{verifier.TypeFunction, "a function"},
+}
+
+// what says what a value is: "the number 0", "a pointer into the packet or a number".
+func (d *describer) what(v verifier.Value) string {
+	if v.Types == verifier.TypeNumber {
+		s := v.Signed
+		switch {
+		case s.LoInf || s.HiInf || s.LoWide || s.HiWide:
+			return "a number"
+		case s.Lo == s.Hi:
+			return "the number " + strconv.FormatInt(s.Lo, 10)
+		}
+		return fmt.Sprintf("a number between %d and %d", s.Lo, s.Hi)
+	}
+	if n := bits.OnesCount16(uint16(v.Types & verifier.TypeAny)); n == 0 || n > 4 {
+		return "something that is not known"
+	}
+	var parts []string
+	for _, w := range typeWords {
+		if v.Types&w.t != 0 {
+			parts = append(parts, w.text)
+		}
+	}
+	return strings.Join(parts, " or ")
+}
