@@ -86,8 +86,11 @@ type Op struct {
 	// Contract is the index in Graph.Contracts of a call of a helper, builtin or
 	// kernel function; else -1.
 	Contract int32
-	// Use and Def are the registers that the instruction reads and those that it
-	// writes or makes unknown: bit i is register i. A call uses r1 to r5.
+	// Use and Def are the registers that the instruction or its obligations read
+	// and those that it writes or makes unknown: bit i is register i. A call uses
+	// the arguments of its contract. A call of a local function saves r6 to r9
+	// and moves r10; Exit is that of an inlined function, which restores them and
+	// makes r1 to r5 unknown.
 	Use, Def uint16
 
 	checks, nchecks int32
