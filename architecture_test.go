@@ -24,6 +24,7 @@ var rooms = map[string][]string{
 	"verifier/cfg":  {"isa", "platform"},
 	"verifier":      {"isa", "platform", "verifier/zone", "verifier/cfg"},
 	"interp":        {"isa", "platform"},
+	"soundness":     {"isa", "platform"},
 	"clangdriver":   {},
 	"explain":       {"elfbpf", "isa", "platform", "position", "verifier"},
 	"report":        {"elfbpf", "explain", "isa", "platform", "position", "verifier", "verifier/cfg"},
