@@ -1,0 +1,222 @@
+package report
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"bpfls/explain"
+)
+
+// Options say how text for people is written.
+type Options struct {
+	Color bool                // ANSI colours
+	Times bool                // how long the verifier took: not the same twice
+	Path  func(string) string // shortens the paths of sources; nil: as they are
+	// Facts adds what is known of each line (level informational).
+	Facts bool
+}
+
+type printer struct {
+	*bufio.Writer
+	Options
+}
+
+const (
+	bold  = "\x1b[1m"
+	red   = "\x1b[1;31m"
+	green = "\x1b[1;32m"
+	cyan  = "\x1b[1;36m"
+	gray  = "\x1b[90m"
+	reset = "\x1b[0m"
+)
+
+func (p *printer) color(c, s string) string {
+	if !p.Color {
+		return s
+	}
+	return c + s + reset
+}
+
+func (p *printer) path(s string) string {
+	if p.Path == nil {
+		return s
+	}
+	return p.Path(s)
+}
+
+// Text writes a report for people: each finding with its place, its sentence and
+// the C line, then a line per program.
+func Text(w io.Writer, r *explain.Report, opt Options) error {
+	p := &printer{bufio.NewWriter(w), opt}
+	for _, prog := range r.Programs {
+		for i := range prog.Findings {
+			p.finding(r, prog, &prog.Findings[i])
+		}
+		p.summary(prog)
+		if opt.Facts {
+			p.facts(prog)
+		}
+	}
+	return p.Flush()
+}
+
+// place writes "file:line:column"; without a line the file alone.
+func (p *printer) place(r explain.Range, otherwise string) string {
+	if r.Line == 0 {
+		return otherwise
+	}
+	return fmt.Sprintf("%s:%d:%d", p.path(r.File), r.Line, r.Column)
+}
+
+func (p *printer) finding(r *explain.Report, prog *explain.Program, f *explain.Finding) {
+	severity := red
+	if f.Severity != "error" {
+		severity = cyan
+	}
+	fmt.Fprintf(p, "%s: %s %s %s\n", p.color(bold, p.place(f.Range, r.Path)), p.color(severity, f.Severity+":"), f.Message,
+		p.color(gray, "["+f.Code+"]"))
+	p.underline(f.Range, f.Text, severity)
+	if f.VerifierMessage != "" && f.VerifierMessage != f.Message {
+		fmt.Fprintf(p, "      %s\n", p.color(gray, "verifier: "+f.VerifierMessage))
+	}
+	for _, rel := range f.Related {
+		if rel.Range.Line == 0 {
+			fmt.Fprintf(p, "      note: %s\n", rel.Message)
+			continue
+		}
+		fmt.Fprintf(p, "      %s: %s\n", p.place(rel.Range, ""), rel.Message)
+	}
+	if f.MissingFact != "" {
+		fmt.Fprintf(p, "      missing: %s\n", f.MissingFact)
+	}
+}
+
+// underline writes a source line with its number and marks what a range covers of it.
+func (p *printer) underline(r explain.Range, text, color string) {
+	if r.Line == 0 || text == "" {
+		return
+	}
+	end := r.EndColumn
+	if r.EndLine > r.Line {
+		end = len(text) + 1
+	}
+	start := min(max(r.Column, 1), len(text)+1) - 1
+	stop := min(max(end-1, start+1), len(text))
+	number := strconv.Itoa(r.Line)
+	fmt.Fprintf(p, " %4s | %s\n", number, printable(text))
+	mark := strings.Repeat("~", max(width(text[start:max(stop, start)]), 1))
+	fmt.Fprintf(p, " %s | %s%s\n", strings.Repeat(" ", max(4, len(number))), blanks(text[:start]), p.color(color, mark))
+}
+
+// printable replaces bytes that a terminal would take for more than text.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\t' && (r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0) {
+			return utf8.RuneError
+		}
+		return r
+	}, s)
+}
+
+// blanks returns white space as wide as s: tabs stay.
+func blanks(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if r == '\t' {
+			b.WriteByte('\t')
+		} else {
+			b.WriteString(strings.Repeat(" ", runeWidth(r)))
+		}
+	}
+	return b.String()
+}
+
+func width(s string) (n int) {
+	for _, r := range s {
+		n += runeWidth(r)
+	}
+	return n
+}
+
+// runeWidth is the number of columns that terminals give a character: 2 for
+// East Asian wide ones and emoji, 0 for combining marks (Unicode Annex 11, by blocks).
+func runeWidth(r rune) int {
+	switch {
+	case r >= 0x300 && r <= 0x36f, r == 0x200d, r >= 0xfe00 && r <= 0xfe0f:
+		return 0
+	case r >= 0x1100 && r <= 0x115f, r >= 0x2e80 && r <= 0xa4cf, r >= 0xac00 && r <= 0xd7a3, r >= 0xf900 && r <= 0xfaff,
+		r >= 0xfe30 && r <= 0xfe6f, r >= 0xff00 && r <= 0xff60, r >= 0x1f300 && r <= 0x1faff, r >= 0x20000 && r <= 0x3fffd:
+		return 2
+	}
+	return 1
+}
+
+func (p *printer) summary(prog *explain.Program) {
+	name := prog.Section + " " + prog.Function
+	var facts []string
+	facts = append(facts, count(prog.Instructions, "instruction"))
+	switch prog.Verdict {
+	case "pass":
+		if prog.Checks > 0 {
+			facts = append(facts, count(prog.Checks, "check"))
+		}
+		if prog.LoopBound > 0 {
+			facts = append(facts, "at most "+count(prog.LoopBound, "loop turn"))
+		}
+		if prog.Stack >= 0 {
+			facts = append(facts, fmt.Sprintf("stack %d of 512 bytes", prog.Stack))
+		}
+		if p.Times {
+			facts = append(facts, duration(prog.Seconds))
+		}
+		fmt.Fprintf(p, "%s: %s. %s.\n", p.color(bold, name), p.color(green, "verified"), strings.Join(facts, ", "))
+	case "fail":
+		n := 0
+		for i := range prog.Findings {
+			n += prog.Findings[i].Consequences
+		}
+		found := count(len(prog.Findings), "finding")
+		if n > 0 {
+			found += " (" + count(n, "consequence") + ")"
+		}
+		fmt.Fprintf(p, "%s: %s. %s.\n", p.color(bold, name), p.color(red, found), strings.Join(facts, ", "))
+	case "rejected":
+		fmt.Fprintf(p, "%s: %s: %s\n", p.color(bold, name), p.color(red, "rejected"), prog.Reason)
+	default:
+		fmt.Fprintf(p, "%s: %s: %s\n", p.color(bold, name), "not judged", prog.Reason)
+	}
+}
+
+// facts lists what was proven in each line.
+func (p *printer) facts(prog *explain.Program) {
+	for _, l := range prog.Lines {
+		state := fmt.Sprintf("%d of %s proven", l.Proven, count(l.Checks, "check"))
+		if l.Unreachable {
+			state = "never reached"
+		} else if l.Checks == 0 {
+			continue
+		}
+		fmt.Fprintf(p, "  %s:%d: %s\n", p.path(l.File), l.Line, state)
+	}
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return strconv.Itoa(n) + " " + noun + "s"
+}
+
+func duration(seconds float64) string {
+	switch {
+	case seconds < 0.0095:
+		return fmt.Sprintf("%.1f ms", seconds*1000)
+	case seconds < 0.9995:
+		return fmt.Sprintf("%.0f ms", seconds*1000)
+	}
+	return fmt.Sprintf("%.1f s", seconds)
+}
