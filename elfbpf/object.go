@@ -24,6 +24,10 @@ type Object struct {
 	Programs  []*Program // in the order of the file: section, then offset
 	Maps      []Map      // in the order of PREVAIL's descriptor table, data sections last
 
+	// Err says why none of the programs can be verified, where the cause is the
+	// object and not one program; the programs' Err is then the same.
+	Err error
+
 	reader *reader
 }
 

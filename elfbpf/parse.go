@@ -1,31 +1,526 @@
 package elfbpf
 
 import (
-	"debug/dwarf"
 	"errors"
+	"fmt"
+	"sort"
+	"strings"
+	"sync"
+
+	"bpfls/isa"
 )
 
-type reader struct{}
+// reader is an object while it is read, and what is kept of it for questions
+// that are asked later.
+type reader struct {
+	f   *elfFile
+	opt Options
 
-// Parse reads a BPF object. name stands for the object in messages. The error
-// is an *Error where the object as a whole cannot be used; where only some
-// programs cannot, their Err says why.
-func Parse(name string, data []byte, opt Options) (*Object, error) {
-	return nil, &Error{Object: name, Reason: "not built yet"}
+	types   *btfTypes // nil without usable BTF
+	btfErr  error     // why there is none, where the object has a .BTF section
+	mapNote error     // why BTF maps could not be read, where records were read instead
+
+	mu      sync.Mutex // guards structs
+	structs structs
+
+	// Symbols by section: bySection[start[i]:start[i+1]] are the indices of the
+	// symbols of section i, in the order of the symbol table.
+	bySection []int32
+	start     []int32
+	functions map[int][]function
+
+	maps     *mapTable
+	kfuncs   map[string]kfunc
+	programs []*program
+	slots    int // in all programs
 }
 
-// Struct returns the layout of a structure or union by its C name, without
-// "struct"; a typedef's name does too.
-func (o *Object) Struct(name string) (*Struct, error) { return nil, errors.New("not built yet") }
+// function is a function symbol of a section.
+type function struct {
+	offset uint64
+	first  string // name of the first symbol there
+	last   string // name of the last symbol there, which names the program
+}
 
-// DWARF returns the object's debugging information, relocated; nil and an error
-// where it has none.
-func (o *Object) DWARF() (*dwarf.Data, error) { return nil, errors.New("not built yet") }
+// program is a Program while it is read.
+type program struct {
+	*Program
+	section int // index
+	calls   []localCall
+	called  map[int]bool // slots of calls
+	// ownSlots is the length of its code before subprograms are appended.
+	ownSlots int
+	done     bool
+	active   bool // its subprograms are being appended
+}
+
+// localCall is a call of a function that has to be appended.
+type localCall struct {
+	slot    int
+	section int // index of the callee's section
+	name    string
+}
+
+// The most that is read of an object, so that a damaged one cannot use up the
+// memory: slots of one program, which is the most instructions that Linux looks
+// at, and slots of all programs.
+const (
+	mostProgramSlots = 1 << 20
+	mostObjectSlots  = 1 << 23
+)
+
+// Parse reads a BPF object. name stands for the object in messages. The error
+// is an *Error where no programs can be told: no ELF file, no symbols, nothing
+// executable. Where programs are known but cannot be verified, all of them
+// (Object.Err) or some, Program.Err says why.
+func Parse(name string, data []byte, opt Options) (*Object, error) {
+	if opt.Platform == nil {
+		return nil, errors.New("elfbpf: no platform")
+	}
+	f, ferr := readELF(name, data)
+	if ferr != nil {
+		return nil, ferr
+	}
+	r := &reader{f: f, opt: opt}
+	o := &Object{Name: name, ByteOrder: f.order, reader: r}
+	o.Sections = make([]Section, len(f.sections))
+	for i := range f.sections {
+		s := &f.sections[i]
+		o.Sections[i] = Section{
+			Index: i, Name: s.name, Size: s.size, Address: s.address, Text: s.flags&shfExecinstr != 0, Type: s.typ, Flags: s.flags,
+		}
+	}
+	r.indexSymbols()
+	if err := r.findPrograms(); err != nil {
+		return nil, err
+	}
+	o.Programs = make([]*Program, len(r.programs))
+	for i, p := range r.programs {
+		o.Programs[i] = p.Program
+	}
+	if s := f.section(".BTF"); s != nil {
+		r.types, r.btfErr = readBTF(f, s.data)
+		r.structs = structs{types: r.types, known: map[uint32]*Struct{}}
+	}
+	if err := r.load(); err != nil {
+		o.Err = r.object(err)
+		for _, p := range o.Programs {
+			if p.Err == nil {
+				p.Err = o.Err
+			}
+		}
+	}
+	if r.maps != nil {
+		o.Maps = r.maps.maps
+	}
+	r.readContexts()
+	return o, nil
+}
+
+// object makes an error of the object as a whole.
+func (r *reader) object(err error) *Error {
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return &Error{Object: r.f.name, Reason: err.Error()}
+}
+
+func (r *reader) sectionError(section int, reason string) *Error {
+	return &Error{Object: r.f.name, Section: r.f.sections[section].name, Reason: reason}
+}
+
+// indexSymbols sorts the symbols by section.
+func (r *reader) indexSymbols() {
+	n := len(r.f.sections)
+	r.start = make([]int32, n+1)
+	for i := range r.f.symbols {
+		if s := int(r.f.symbols[i].section); s < n {
+			r.start[s+1]++
+		}
+	}
+	for i := range n {
+		r.start[i+1] += r.start[i]
+	}
+	r.bySection = make([]int32, r.start[n])
+	next := append([]int32(nil), r.start[:n]...)
+	for i := range r.f.symbols {
+		if s := int(r.f.symbols[i].section); s < n {
+			r.bySection[next[s]] = int32(i)
+			next[s]++
+		}
+	}
+	r.functions = map[int][]function{}
+}
+
+func (r *reader) symbolsOf(section int) []int32 {
+	return r.bySection[r.start[section]:r.start[section+1]]
+}
+
+// functionsOf returns the named functions of a section by offset.
+func (r *reader) functionsOf(section int) []function {
+	if list, ok := r.functions[section]; ok {
+		return list
+	}
+	var list []function
+	for _, n := range r.symbolsOf(section) {
+		if s := &r.f.symbols[n]; s.typ == sttFunc && s.name != "" {
+			list = append(list, function{s.value, s.name, s.name})
+		}
+	}
+	sort.SliceStable(list, func(i, j int) bool { return list[i].offset < list[j].offset })
+	out := list[:0]
+	for _, f := range list {
+		if n := len(out); n > 0 && out[n-1].offset == f.offset {
+			out[n-1].last = f.last
+			continue
+		}
+		out = append(out, f)
+	}
+	r.functions[section] = out
+	return out
+}
+
+// functionAt returns the name of the function at an offset of a section.
+func (r *reader) functionAt(section int, offset uint64) (string, bool) {
+	list := r.functionsOf(section)
+	i := sort.Search(len(list), func(i int) bool { return list[i].offset >= offset })
+	if i < len(list) && list[i].offset == offset {
+		return list[i].first, true
+	}
+	return "", false
+}
+
+// findPrograms cuts the executable sections at the function symbols.
+func (r *reader) findPrograms() *Error {
+	for i := range r.f.sections {
+		s := &r.f.sections[i]
+		if s.flags&shfExecinstr == 0 || s.size == 0 || s.data == nil {
+			continue
+		}
+		cut := uint64(0)
+		name := s.name
+		add := func(end uint64) {
+			p := &Program{Section: s.name, Name: name, Offset: int(cut), Size: int(end - cut)}
+			r.programs = append(r.programs, &program{Program: p, section: i})
+		}
+		for _, f := range r.functionsOf(i) {
+			if f.offset%isa.SlotSize != 0 {
+				return r.f.fail(s.name, fmt.Sprintf("Non-instruction-aligned FUNC symbol '%s' at offset %d in section %s", f.last, f.offset, s.name),
+					"compile the source again: the symbol table is damaged")
+			}
+			if f.offset >= s.size {
+				continue
+			}
+			if f.offset > cut {
+				add(f.offset)
+				cut = f.offset
+			}
+			name = f.last
+		}
+		add(s.size)
+	}
+	if len(r.programs) == 0 {
+		return r.f.fail("", "No executable sections", "put a program into a section of its own, as with SEC(\"xdp\"), and compile with clang -target bpf -O2 -g -c")
+	}
+	return nil
+}
+
+// load reads everything that the verifier needs. An error is one of the object
+// as a whole; what goes wrong in one section is set in its programs.
+func (r *reader) load() error {
+	var err error
+	if r.maps, err = r.readMaps(); err != nil {
+		return err
+	}
+	if r.btfErr != nil {
+		return r.btfErr
+	}
+	if err := r.findKfuncs(); err != nil {
+		return err
+	}
+	unresolved := map[string][]string{} // by the name of the section
+	for at := 0; at < len(r.programs); {
+		section := r.programs[at].section
+		end := at
+		for end < len(r.programs) && r.programs[end].section == section {
+			end++
+		}
+		if err := r.loadSection(section, r.programs[at:end], unresolved); err != nil {
+			return err
+		}
+		at = end
+	}
+	if r.types != nil {
+		if err := r.relocateCORE(); err != nil {
+			return fmt.Errorf("Unsupported or invalid CO-RE/BTF relocation data: %w", err)
+		}
+	}
+	r.readLines()
+	for _, p := range r.programs {
+		if list := unresolved[p.Section]; len(list) > 0 {
+			p.Err = &Error{
+				Object: r.f.name, Section: p.Section, Reason: "Unresolved symbols found.", Unresolved: list,
+				Advice: "define the functions and variables in this source file, or make the functions static inline",
+			}
+		}
+	}
+	return r.appendAll()
+}
+
+// loadSection reads the code of the programs of one section and relocates it.
+func (r *reader) loadSection(section int, programs []*program, unresolved map[string][]string) error {
+	s := &r.f.sections[section]
+	if s.size%isa.SlotSize != 0 {
+		return r.sectionError(section, "Invalid argument to vector_of").advise(
+			fmt.Sprintf("its size, %d bytes, is not a multiple of 8: it does not hold whole instructions", s.size))
+	}
+	code := isa.Slots(s.data, r.f.order)
+	relocs, err := r.sectionRelocations(section)
+	if err != nil {
+		return err
+	}
+	// Relocations by offset; those of a program are applied in the order of the file.
+	order := make([]int32, len(relocs))
+	sorted := true
+	for i := range relocs {
+		order[i] = int32(i)
+		sorted = sorted && (i == 0 || relocs[i-1].offset <= relocs[i].offset)
+	}
+	if !sorted {
+		sort.SliceStable(order, func(i, j int) bool { return relocs[order[i]].offset < relocs[order[j]].offset })
+	}
+	spans := spans{code: code}
+	for _, p := range programs {
+		first := p.Offset / isa.SlotSize
+		end := spans.end(first, first+p.Size/isa.SlotSize)
+		if r.slots += end - first; r.slots > mostObjectSlots {
+			return r.tooLarge(p)
+		}
+		p.Code = append(make([]isa.Slot, 0, end-first), code[first:end]...)
+		low, high := uint64(first)*isa.SlotSize, uint64(end)*isa.SlotSize
+		from := sort.Search(len(order), func(i int) bool { return relocs[order[i]].offset >= low })
+		to := from + sort.Search(len(order)-from, func(i int) bool { return relocs[order[from+i]].offset >= high })
+		mine := order[from:to]
+		if !sorted {
+			mine = append([]int32(nil), mine...)
+			sort.Slice(mine, func(i, j int) bool { return mine[i] < mine[j] })
+		}
+		for _, n := range mine {
+			rel := &relocs[n]
+			offset := rel.offset - low
+			if offset%isa.SlotSize != 0 {
+				return r.sectionError(section, "Unaligned relocation offset").advise(fmt.Sprintf("the relocation at offset %d is not at an instruction", rel.offset))
+			}
+			sym := &r.f.symbols[rel.symbol]
+			slot := int(offset / isa.SlotSize)
+			if int(offset) < p.Size {
+				p.Relocs = append(p.Relocs, Relocation{Offset: int(offset), Type: rel.typ, Symbol: r.symbolName(sym), Addend: rel.addend})
+			}
+			ok, err := r.relocate(p, slot, sym, rel.addend)
+			if err != nil {
+				return r.sectionError(section, err.Error())
+			}
+			if !ok {
+				name := sym.name
+				if name == "" {
+					name = "<anonymous>"
+				}
+				unresolved[s.name] = append(unresolved[s.name], fmt.Sprintf("Unresolved external symbol %s in section %s at location %d", name, s.name, slot))
+			}
+		}
+		sort.SliceStable(p.Relocs, func(i, j int) bool { return p.Relocs[i].Offset < p.Relocs[j].Offset })
+		if err := r.callsWithoutRelocation(p, len(code)); err != nil {
+			return r.sectionError(section, err.Error())
+		}
+	}
+	return nil
+}
+
+func (r *reader) tooLarge(p *program) *Error {
+	return r.sectionError(p.section, fmt.Sprintf("the programs are too large: with their subprograms more than %d instructions", mostObjectSlots)).advise(
+		"split the object, or call fewer functions that are not inlined")
+}
+
+func (e *Error) advise(advice string) *Error {
+	e.Advice = advice
+	return e
+}
+
+// symbolName is the symbol's name in lists; of a section's symbol the section's.
+func (r *reader) symbolName(s *symbol) string {
+	if s.name == "" && s.typ == sttSection && int(s.section) < len(r.f.sections) {
+		return r.f.sections[s.section].name
+	}
+	return s.name
+}
+
+// relocationTable finds the table of a section: by name, and where several
+// sections have the same name, by the section that the table says it is for.
+func (r *reader) relocationTable(section int) *elfSection {
+	name := r.f.sections[section].name
+	var found *elfSection
+	for _, prefix := range [...]string{".rel", ".rela"} {
+		i, ok := r.f.byName[prefix+name]
+		if !ok {
+			continue
+		}
+		found = &r.f.sections[i]
+		if r.f.byName[name] == section && int(found.info) == section {
+			break
+		}
+		for j := range r.f.sections {
+			if s := &r.f.sections[j]; (s.typ == shtRel || s.typ == shtRela) && int(s.info) == section {
+				found = s
+				break
+			}
+		}
+		break
+	}
+	if found == nil || found.data == nil {
+		return nil
+	}
+	return found
+}
+
+// sectionRelocations reads and checks the relocations of an executable section.
+func (r *reader) sectionRelocations(section int) ([]relocation, error) {
+	table := r.relocationTable(section)
+	if table == nil {
+		return nil, nil
+	}
+	name := r.f.sections[section].name
+	list, ok := r.f.relocations(table)
+	if !ok {
+		return nil, r.sectionError(section, "Malformed relocation section "+name).advise("compile the source again: the object is damaged")
+	}
+	out := list[:0]
+	for _, rel := range list {
+		switch rel.typ {
+		case RelocNone, Reloc64_64, Reloc64_32:
+		default:
+			return nil, r.sectionError(section, fmt.Sprintf("Unsupported relocation type %d in section %s", rel.typ, name))
+		}
+		if rel.typ == RelocNone && rel.symbol == 0 {
+			continue
+		}
+		if int64(rel.symbol) >= int64(len(r.f.symbols)) {
+			return nil, r.sectionError(section, fmt.Sprintf("Invalid relocation symbol index %d in section %s", rel.symbol, name))
+		}
+		out = append(out, rel)
+	}
+	return out, nil
+}
+
+// kfunc is a kernel function that BTF's .ksyms section declares.
+type kfunc struct {
+	id     int32
+	module int16
+	known  bool
+}
+
+// findKfuncs asks the platform for the functions in the .ksyms section.
+func (r *reader) findKfuncs() error {
+	if r.types == nil {
+		return nil
+	}
+	t := r.types
+	id := t.sections[".ksyms"]
+	if id == 0 {
+		return nil
+	}
+	section, err := t.expect(id, btfDatasec)
+	if err != nil {
+		return fmt.Errorf("Unsupported or invalid BTF .ksyms section (id %d): %w", id, err)
+	}
+	r.kfuncs = map[string]kfunc{}
+	for i := range section.n {
+		ty, err := t.get(t.f.u32(t.element(&section, i, 12)))
+		if err != nil {
+			return err
+		}
+		if ty.kind != btfFunc {
+			continue
+		}
+		name := t.str(ty.name)
+		if _, ok := r.kfuncs[name]; ok || name == "" {
+			continue
+		}
+		var k kfunc
+		if resolve := r.opt.Platform.Kfunc; resolve != nil {
+			if found, ok := resolve(name); ok {
+				k = kfunc{found.BTFID, found.Module, true}
+			}
+		}
+		r.kfuncs[name] = k
+	}
+	return nil
+}
 
 // Data returns the bytes of the first section with that name as they stand in
-// the file, before relocation.
-func (o *Object) Data(section string) ([]byte, bool) { return nil, false }
+// the file, before relocation; false where there is none or it has no contents.
+func (o *Object) Data(section string) ([]byte, bool) {
+	s := o.reader.f.section(section)
+	if s == nil || s.data == nil {
+		return nil, false
+	}
+	return s.data, true
+}
 
 // Relocations returns the relocations that apply to the section with that name,
 // in the order of the file.
-func (o *Object) Relocations(section string) []Relocation { return nil }
+func (o *Object) Relocations(section string) []Relocation {
+	f := o.reader.f
+	target, ok := f.byName[section]
+	if !ok {
+		return nil
+	}
+	var out []Relocation
+	for i := range f.sections {
+		s := &f.sections[i]
+		if s.typ != shtRel && s.typ != shtRela || int(s.info) != target {
+			continue
+		}
+		list, ok := f.relocations(s)
+		if !ok {
+			continue
+		}
+		for _, rel := range list {
+			entry := Relocation{Offset: int(rel.offset), Type: rel.typ, Addend: rel.addend}
+			if int64(rel.symbol) < int64(len(f.symbols)) {
+				entry.Symbol = o.reader.symbolName(&f.symbols[rel.symbol])
+			}
+			out = append(out, entry)
+		}
+	}
+	return out
+}
+
+// Symbols returns the named symbols of a section by offset, for listings.
+func (o *Object) Symbols(section string) []Symbol {
+	r := o.reader
+	i, ok := r.f.byName[section]
+	if !ok {
+		return nil
+	}
+	var out []Symbol
+	for _, n := range r.symbolsOf(i) {
+		if s := &r.f.symbols[n]; s.name != "" && s.typ != sttSection {
+			out = append(out, Symbol{Name: s.name, Offset: s.value, Size: s.size, Function: s.typ == sttFunc})
+		}
+	}
+	sort.SliceStable(out, func(i, j int) bool { return out[i].Offset < out[j].Offset })
+	return out
+}
+
+// Symbol is a named place in a section.
+type Symbol struct {
+	Name     string
+	Offset   uint64
+	Size     uint64
+	Function bool
+}
+
+// isConfig reports whether an undefined symbol is one of Cilium's compile-time
+// constants, which loaders replace.
+func isConfig(name string) bool { return strings.HasPrefix(name, "__config_") }

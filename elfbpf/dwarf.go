@@ -1,0 +1,94 @@
+package elfbpf
+
+import (
+	"debug/dwarf"
+	"fmt"
+	"strings"
+)
+
+// DWARF returns the object's debugging information, relocated; an error where it
+// has none. It reads the sections anew at every call.
+func (o *Object) DWARF() (*dwarf.Data, error) {
+	f := o.reader.f
+	sections := map[string][]byte{}
+	for i := range f.sections {
+		s := &f.sections[i]
+		if s.data == nil || !strings.HasPrefix(s.name, ".debug_") {
+			continue
+		}
+		data := append([]byte(nil), s.data...)
+		if err := f.relocateData(i, data); err != nil {
+			return nil, fmt.Errorf("%s: section %s: %w", o.Name, s.name, err)
+		}
+		sections[strings.TrimPrefix(s.name, ".debug_")] = data
+	}
+	if len(sections["info"]) == 0 {
+		return nil, fmt.Errorf("%s: no debugging information (section .debug_info); compile with -g", o.Name)
+	}
+	d, err := dwarf.New(sections["abbrev"], nil, nil, sections["info"], sections["line"], nil, sections["ranges"], sections["str"])
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", o.Name, err)
+	}
+	// What DWARF 5 added.
+	for _, name := range [...]string{"addr", "line_str", "str_offsets", "rnglists", "loclists", "types"} {
+		data, ok := sections[name]
+		if !ok {
+			continue
+		}
+		if name == "types" {
+			err = d.AddTypes(name, data)
+		} else {
+			err = d.AddSection(".debug_"+name, data)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: section .debug_%s: %w", o.Name, name, err)
+		}
+	}
+	return d, nil
+}
+
+// relocateData applies the relocations of a section of data to a copy of it:
+// the symbol's value is added to what stands there.
+func (f *elfFile) relocateData(section int, data []byte) error {
+	for i := range f.sections {
+		table := &f.sections[i]
+		if table.typ != shtRel && table.typ != shtRela || int(table.info) != section {
+			continue
+		}
+		list, ok := f.relocations(table)
+		if !ok {
+			return fmt.Errorf("malformed relocations in %s", table.name)
+		}
+		for _, rel := range list {
+			width := uint64(4)
+			switch rel.typ {
+			case Reloc64Abs64:
+				width = 8
+			case Reloc64Abs32, Reloc64Nodyl:
+			case RelocNone:
+				continue
+			default:
+				return fmt.Errorf("relocation %s at offset %d", RelocationName(rel.typ), rel.offset)
+			}
+			if rel.offset > uint64(len(data)) || width > uint64(len(data))-rel.offset || int64(rel.symbol) >= int64(len(f.symbols)) {
+				return fmt.Errorf("relocation at offset %d out of bounds", rel.offset)
+			}
+			b := data[rel.offset:]
+			value := f.symbols[rel.symbol].value
+			switch {
+			case table.typ == shtRela:
+				value += uint64(rel.addend)
+			case width == 8:
+				value += f.u64(b)
+			default:
+				value += uint64(f.u32(b))
+			}
+			if width == 8 {
+				f.order.PutUint64(b, value)
+			} else {
+				f.order.PutUint32(b, uint32(value))
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,351 @@
+package elfbpf
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strings"
+)
+
+// The parts of the ELF format that are looked at (System V ABI, chapter 4).
+const (
+	class32 = 1
+	class64 = 2
+
+	dataLSB = 1
+	dataMSB = 2
+
+	machineNone = 0
+	machineBPF  = 247
+
+	shtNull     = 0
+	shtProgbits = 1
+	shtSymtab   = 2
+	shtStrtab   = 3
+	shtRela     = 4
+	shtNobits   = 8
+	shtRel      = 9
+
+	shfExecinstr = 4
+
+	shnUndef = 0
+
+	sttFunc    = 2
+	sttSection = 3
+
+	stbWeak = 2
+)
+
+// The types of BPF relocations (Linux, Documentation/bpf/llvm_reloc.rst).
+const (
+	RelocNone    = 0
+	Reloc64_64   = 1  // lddw
+	Reloc64Abs64 = 2  // data, 8 bytes
+	Reloc64Abs32 = 3  // data, 4 bytes
+	Reloc64Nodyl = 4  // .BTF and .BTF.ext
+	Reloc64_32   = 10 // call
+)
+
+// RelocationName returns the name of a BPF relocation type as llvm-objdump and
+// readelf print it.
+func RelocationName(typ uint32) string {
+	switch typ {
+	case RelocNone:
+		return "R_BPF_NONE"
+	case Reloc64_64:
+		return "R_BPF_64_64"
+	case Reloc64Abs64:
+		return "R_BPF_64_ABS64"
+	case Reloc64Abs32:
+		return "R_BPF_64_ABS32"
+	case Reloc64Nodyl:
+		return "R_BPF_64_NODYLD32"
+	case Reloc64_32:
+		return "R_BPF_64_32"
+	}
+	return "Unknown"
+}
+
+// elfSection is a section header with its contents.
+type elfSection struct {
+	name    string
+	typ     uint32
+	flags   uint64
+	address uint64
+	size    uint64
+	link    uint32
+	info    uint32
+	entsize uint64
+	data    []byte // nil: the section has no contents in the file
+}
+
+type symbol struct {
+	name    string
+	value   uint64
+	size    uint64
+	section uint16
+	typ     uint8
+	bind    uint8
+}
+
+// elfFile is the ELF layer of an object: section headers and symbols.
+type elfFile struct {
+	name     string
+	order    binary.ByteOrder
+	big      bool
+	class    byte
+	sections []elfSection
+	byName   map[string]int // first section of each name
+	symbols  []symbol
+}
+
+func (f *elfFile) u16(b []byte) uint16 {
+	if f.big {
+		return binary.BigEndian.Uint16(b)
+	}
+	return binary.LittleEndian.Uint16(b)
+}
+
+func (f *elfFile) u32(b []byte) uint32 {
+	if f.big {
+		return binary.BigEndian.Uint32(b)
+	}
+	return binary.LittleEndian.Uint32(b)
+}
+
+func (f *elfFile) u64(b []byte) uint64 {
+	if f.big {
+		return binary.BigEndian.Uint64(b)
+	}
+	return binary.LittleEndian.Uint64(b)
+}
+
+// word reads a field that is 4 bytes wide in the 32-bit class and 8 in the other.
+func (f *elfFile) word(b []byte, offset32, offset64 int) uint64 {
+	if f.class == class32 {
+		return uint64(f.u32(b[offset32:]))
+	}
+	return f.u64(b[offset64:])
+}
+
+// section returns the first section with that name, nil if there is none.
+func (f *elfFile) section(name string) *elfSection {
+	if i, ok := f.byName[name]; ok {
+		return &f.sections[i]
+	}
+	return nil
+}
+
+func (f *elfFile) fail(section, reason, advice string) *Error {
+	return &Error{Object: f.name, Section: section, Reason: reason, Advice: advice}
+}
+
+const notAnObject = "it is not a BPF object; compile the source with clang -target bpf -O2 -g -c"
+
+// readELF reads section headers, contents and symbols. Contents are slices of data.
+func readELF(name string, data []byte) (*elfFile, *Error) {
+	f := &elfFile{name: name}
+	unreadable := func() *Error {
+		if len(data) == 0 {
+			return f.fail("", "the file is empty", notAnObject)
+		}
+		return f.fail("", "Can't process ELF file "+name, notAnObject)
+	}
+	if len(data) < 16 || string(data[:4]) != "\x7fELF" {
+		return nil, unreadable()
+	}
+	f.class = data[4]
+	headerSize, sectionSize := 64, 64
+	switch f.class {
+	case class64:
+	case class32:
+		headerSize, sectionSize = 52, 40
+	default:
+		return nil, unreadable()
+	}
+	switch data[5] {
+	case dataLSB:
+		f.order = binary.LittleEndian
+	case dataMSB:
+		f.order, f.big = binary.BigEndian, true
+	default:
+		return nil, unreadable()
+	}
+	if len(data) < headerSize {
+		return nil, unreadable()
+	}
+
+	// The section header table.
+	is32 := f.class == class32
+	tableOffset := f.word(data, 32, 40)
+	at := func(o32, o64 int) int {
+		if is32 {
+			return o32
+		}
+		return o64
+	}
+	entry := int(f.u16(data[at(46, 58):]))
+	count := int(f.u16(data[at(48, 60):]))
+	names := int(f.u16(data[at(50, 62):]))
+	size := uint64(len(data))
+	if tableOffset != 0 || count != 0 {
+		bad := "ELF section header table in " + name + " "
+		if entry < sectionSize {
+			return nil, f.fail("", bad+"has invalid entry size", "compile the source again: the file is damaged")
+		}
+		if tableOffset > size || uint64(count) > (size-tableOffset)/uint64(entry) || count == 0 && size-tableOffset < uint64(sectionSize) {
+			return nil, f.fail("", bad+"is out of bounds", "compile the source again: the file is damaged or cut short")
+		}
+	}
+	if machine := f.u16(data[18:]); machine != machineBPF && machine != machineNone {
+		return nil, f.fail("", "Unsupported ELF machine in file "+name+": expected EM_BPF",
+			fmt.Sprintf("the object was compiled for machine %d; compile it with clang -target bpf", machine))
+	}
+
+	f.sections = make([]elfSection, count)
+	nameOffsets := make([]uint32, count)
+	for i := range f.sections {
+		h := data[tableOffset+uint64(i*entry):][:sectionSize]
+		s := &f.sections[i]
+		nameOffsets[i] = f.u32(h)
+		s.typ = f.u32(h[4:])
+		s.flags = f.word(h, 8, 8)
+		s.address = f.word(h, 12, 16)
+		offset := f.word(h, 16, 24)
+		s.size = f.word(h, 20, 32)
+		s.link = f.u32(h[at(24, 40):])
+		s.info = f.u32(h[at(28, 44):])
+		s.entsize = f.word(h, 36, 56)
+		if s.typ != shtNull && s.typ != shtNobits && offset <= size && s.size <= size-offset {
+			s.data = data[offset : offset+s.size : offset+s.size]
+		} else if s.typ != shtNobits && (offset > size || s.size > size-offset) {
+			s.flags |= outOfBounds
+		}
+	}
+	if names != 0 && names < count {
+		table := cString(f.sections[names].data)
+		for i := range f.sections {
+			f.sections[i].name, _ = table.at(nameOffsets[i])
+		}
+	}
+	f.byName = make(map[string]int, count)
+	for i := range f.sections {
+		s := &f.sections[i]
+		if s.flags&outOfBounds != 0 {
+			return nil, f.fail(s.name, "ELF section '"+s.name+"' has out-of-bounds file range", "compile the source again: the file is damaged or cut short")
+		}
+		if _, ok := f.byName[s.name]; !ok {
+			f.byName[s.name] = i
+		}
+	}
+	if err := f.readSymbols(); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// outOfBounds marks a section, while the headers are read, whose contents lie
+// outside the file. No such flag exists in ELF.
+const outOfBounds = 1 << 63
+
+func (f *elfFile) readSymbols() *Error {
+	table := f.section(".symtab")
+	if table == nil {
+		return f.fail("", "No symbol section found in ELF file "+f.name, "programs are found by their symbols: do not strip the object")
+	}
+	size := 24
+	if f.class == class32 {
+		size = 16
+	}
+	if table.entsize != uint64(size) || table.data == nil || len(table.data)%size != 0 {
+		return f.fail(".symtab", "Invalid symbol section in ELF file "+f.name, "compile the source again: the symbol table is damaged")
+	}
+	if int(table.link) >= len(f.sections) || f.sections[table.link].data == nil {
+		return f.fail(".symtab", "Invalid symbol string table link in ELF file "+f.name, "compile the source again: the symbol table is damaged")
+	}
+	strings := cString(f.sections[table.link].data)
+	f.symbols = make([]symbol, len(table.data)/size)
+	for i := range f.symbols {
+		b := table.data[i*size : i*size+size]
+		s := &f.symbols[i]
+		s.name, _ = strings.at(f.u32(b))
+		var info byte
+		if f.class == class32 {
+			s.value, s.size = uint64(f.u32(b[4:])), uint64(f.u32(b[8:]))
+			info, s.section = b[12], f.u16(b[14:])
+		} else {
+			info, s.section = b[4], f.u16(b[6:])
+			s.value, s.size = f.u64(b[8:]), f.u64(b[16:])
+		}
+		s.typ, s.bind = info&0xf, info>>4
+	}
+	return nil
+}
+
+// stringTable is a table of NUL-terminated strings, converted once so that the
+// strings in it are substrings.
+type stringTable string
+
+func cString(data []byte) stringTable { return stringTable(data) }
+
+// at returns the string that starts at the offset; false if it lies outside or
+// has no end.
+func (t stringTable) at(offset uint32) (string, bool) {
+	if uint64(offset) >= uint64(len(t)) {
+		return "", false
+	}
+	s := string(t[offset:])
+	n := strings.IndexByte(s, 0)
+	if n < 0 {
+		return "", false
+	}
+	return s[:n], true
+}
+
+// relocation is an entry of a relocation table.
+type relocation struct {
+	offset uint64
+	symbol uint32
+	typ    uint32
+	addend int64
+}
+
+// relocations reads a relocation table; false if it is malformed.
+func (f *elfFile) relocations(s *elfSection) ([]relocation, bool) {
+	if s.typ != shtRel && s.typ != shtRela {
+		return nil, false
+	}
+	is32, rela := f.class == class32, s.typ == shtRela
+	size := 16
+	switch {
+	case is32 && rela:
+		size = 12
+	case is32:
+		size = 8
+	case rela:
+		size = 24
+	}
+	if s.entsize != uint64(size) || s.data == nil || len(s.data)%size != 0 {
+		return nil, false
+	}
+	list := make([]relocation, len(s.data)/size)
+	for i := range list {
+		b := s.data[i*size : i*size+size]
+		r := &list[i]
+		if is32 {
+			r.offset = uint64(f.u32(b))
+			info := f.u32(b[4:])
+			r.symbol, r.typ = info>>8, info&0xff
+			if rela {
+				r.addend = int64(int32(f.u32(b[8:])))
+			}
+		} else {
+			r.offset = f.u64(b)
+			info := f.u64(b[8:])
+			r.symbol, r.typ = uint32(info>>32), uint32(info)
+			if rela {
+				r.addend = int64(f.u64(b[16:]))
+			}
+		}
+	}
+	return list, true
+}

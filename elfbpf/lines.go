@@ -1,0 +1,167 @@
+package elfbpf
+
+import (
+	"sort"
+
+	"bpfls/isa"
+)
+
+// lineRecord is an entry of .BTF.ext line information.
+type lineRecord struct {
+	offset     uint32 // in the section
+	file, text uint32 // offsets in the string table
+	lineColumn uint32
+}
+
+// readLines reads the line information into the programs. A damaged table gives
+// no lines: the verdict does not depend on it.
+func (r *reader) readLines() {
+	btf := r.f.section(".BTF")
+	if btf == nil || r.types == nil {
+		return
+	}
+	e, err := r.readBTFExt()
+	if err != nil || e == nil {
+		return
+	}
+	records := map[string][]lineRecord{}
+	ok := r.infoSections(e.data, e.lines, 16, func(section string, b []byte) bool {
+		rec := lineRecord{r.f.u32(b), r.f.u32(b[4:]), r.f.u32(b[8:]), r.f.u32(b[12:])}
+		if !r.types.strings.valid(rec.file) || !r.types.strings.valid(rec.text) {
+			return false
+		}
+		records[section] = append(records[section], rec)
+		return true
+	})
+	if !ok {
+		return
+	}
+	for _, list := range records {
+		if !sort.SliceIsSorted(list, func(i, j int) bool { return list[i].offset < list[j].offset }) {
+			sort.SliceStable(list, func(i, j int) bool { return list[i].offset < list[j].offset })
+		}
+	}
+	for _, p := range r.programs {
+		list := records[p.Section]
+		low, high := uint64(p.Offset), uint64(p.Offset)+uint64(len(p.Code))*isa.SlotSize
+		from := sort.Search(len(list), func(i int) bool { return uint64(list[i].offset) >= low })
+		to := from + sort.Search(len(list)-from, func(i int) bool { return uint64(list[from+i].offset) >= high })
+		p.setLines(r.types, list[from:to])
+	}
+}
+
+// setLines makes the program's lines of the records that fall into it. A record
+// without a line number counts for its own instruction alone: after it the last
+// record with one goes on.
+func (p *program) setLines(t *btfTypes, list []lineRecord) {
+	if len(list) == 0 {
+		return
+	}
+	p.Lines = make([]Line, 0, len(list))
+	var last Line
+	for i, rec := range list {
+		slot := int(rec.offset-uint32(p.Offset)) / isa.SlotSize
+		if i+1 < len(list) && int(list[i+1].offset-uint32(p.Offset))/isa.SlotSize == slot {
+			continue // the later record for an instruction counts
+		}
+		line := Line{Slot: slot, File: t.str(rec.file), Line: int(rec.lineColumn >> 10), Column: int(rec.lineColumn & 0x3ff), Text: t.str(rec.text)}
+		p.Lines = append(p.Lines, line)
+		if line.Line != 0 {
+			last = line
+			continue
+		}
+		next := slot + 1
+		if next < len(p.Code) && (i+1 == len(list) || int(list[i+1].offset-uint32(p.Offset))/isa.SlotSize > next) {
+			last.Slot = next
+			p.Lines = append(p.Lines, last)
+		}
+	}
+}
+
+// appendLines adds the lines of a subprogram that starts at slot.
+func (p *program) appendLines(slot int, lines []Line) {
+	if (len(lines) == 0 || lines[0].Slot > 0) && len(p.Lines) > 0 {
+		p.Lines = append(p.Lines, Line{Slot: slot})
+	}
+	for _, l := range lines {
+		l.Slot += slot
+		p.Lines = append(p.Lines, l)
+	}
+}
+
+// infoSections walks a part of .BTF.ext: a record size, then per section a name,
+// a count and records. It reports false where the part is damaged or visit does.
+func (r *reader) infoSections(data []byte, part [2]uint64, least uint64, visit func(section string, record []byte) bool) bool {
+	at, end := part[0], part[1]
+	if end > uint64(len(data)) || at > end || end-at < 4 {
+		return false
+	}
+	size := uint64(r.f.u32(data[at:]))
+	if size < least {
+		return false
+	}
+	for at += 4; at < end; {
+		if end-at < 8 {
+			return false
+		}
+		name, err := r.types.strings.name(r.f.u32(data[at:]))
+		n := uint64(r.f.u32(data[at+4:]))
+		at += 8
+		if err != nil || n > (end-at)/size {
+			return false
+		}
+		for range n {
+			if !visit(name, data[at:at+size]) {
+				return false
+			}
+			at += size
+		}
+	}
+	return true
+}
+
+// readContexts sets the type of each program's first parameter from BTF's
+// function information.
+func (r *reader) readContexts() {
+	if r.types == nil {
+		return
+	}
+	e, err := r.readBTFExt()
+	if err != nil || e == nil {
+		return
+	}
+	type place struct {
+		section string
+		offset  uint32
+	}
+	functions := make(map[place]uint32, len(r.programs))
+	r.infoSections(e.data, e.funcs, 8, func(section string, b []byte) bool {
+		functions[place{section, r.f.u32(b)}] = r.f.u32(b[4:])
+		return true
+	})
+	texts := map[uint32]string{}
+	for _, p := range r.programs {
+		id, ok := functions[place{p.Section, uint32(p.Offset)}]
+		if !ok {
+			continue
+		}
+		f, err := r.types.expect(id, btfFunc)
+		if err != nil {
+			continue
+		}
+		proto, err := r.types.expect(f.size, btfFuncProto)
+		if err != nil || proto.n == 0 {
+			continue
+		}
+		param := r.f.u32(r.types.element(&proto, 0, 8)[4:])
+		text, ok := texts[param]
+		if !ok {
+			text = r.types.typeText(param)
+			texts[param] = text
+		}
+		p.ContextType = text
+		if target, alias, ok := r.types.pointee(param); ok {
+			p.Context = r.structs.layout(target, alias)
+		}
+	}
+}
