@@ -76,6 +76,7 @@ type elfSection struct {
 	info    uint32
 	entsize uint64
 	data    []byte // nil: the section has no contents in the file
+	outside bool   // its contents lie outside the file
 }
 
 type symbol struct {
@@ -217,8 +218,8 @@ func readELF(name string, data []byte) (*elfFile, *Error) {
 		s.entsize = f.word(h, 36, 56)
 		if s.typ != shtNull && s.typ != shtNobits && offset <= size && s.size <= size-offset {
 			s.data = data[offset : offset+s.size : offset+s.size]
-		} else if s.typ != shtNobits && (offset > size || s.size > size-offset) {
-			s.flags |= outOfBounds
+		} else {
+			s.outside = s.typ != shtNobits && (offset > size || s.size > size-offset)
 		}
 	}
 	if names != 0 && names < count {
@@ -230,7 +231,7 @@ func readELF(name string, data []byte) (*elfFile, *Error) {
 	f.byName = make(map[string]int, count)
 	for i := range f.sections {
 		s := &f.sections[i]
-		if s.flags&outOfBounds != 0 {
+		if s.outside {
 			return nil, f.fail(s.name, "ELF section '"+s.name+"' has out-of-bounds file range", "compile the source again: the file is damaged or cut short")
 		}
 		if _, ok := f.byName[s.name]; !ok {
@@ -242,10 +243,6 @@ func readELF(name string, data []byte) (*elfFile, *Error) {
 	}
 	return f, nil
 }
-
-// outOfBounds marks a section, while the headers are read, whose contents lie
-// outside the file. No such flag exists in ELF.
-const outOfBounds = 1 << 63
 
 func (f *elfFile) readSymbols() *Error {
 	table := f.section(".symtab")
