@@ -176,6 +176,12 @@ func (t *Table) CellSlot(off, size int) Slot {
 	return s
 }
 
+// Lookup returns the slot that CellSlot gave to a cell before; false if it never did.
+func (t *Table) Lookup(off, size int) (Slot, bool) {
+	s, ok := t.cells[cellKey{int32(off), int32(size)}]
+	return s, ok
+}
+
 // Cell returns the variable of kind k of the cell at off.
 func (t *Table) Cell(k Kind, off, size int) Var { return t.CellSlot(off, size).Var(k) }
 

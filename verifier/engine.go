@@ -1,0 +1,503 @@
+package verifier
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"sync/atomic"
+
+	"bpfls/verifier/cfg"
+	"bpfls/verifier/zone"
+)
+
+// The limits that apply where Limits leaves them open.
+const (
+	defaultVisits = 20_000_000
+	defaultEdges  = 1 << 20
+)
+
+// run is one analysis: states for all nodes of a graph, brought to a fixpoint in the
+// order of its weak topological order.
+//
+// A node is visited by joining the states behind its predecessors, checking its
+// obligations and running its instruction. The first failure of a node is kept
+// for good: from then on the node is passed over, and the state behind it stays
+// what the last good visit left. So failures found while widening remain, as they
+// do in PREVAIL, and what lies behind a failure is seen only with states from
+// before it.
+type run struct {
+	program
+	pre, post []state
+	fail      []*failure // by node
+	failures  int
+	loops     []cfg.NodeID // heads, in the order of the counters
+	cycleOf   []int32      // cycle that a node is the head of, or -1
+	limits    state        // met with a loop's state at its second widening
+
+	visits    int
+	maxVisits int
+	cancelled *atomic.Bool
+	stop      error // why the run ended early
+
+	assume bool // go on behind failures
+}
+
+// failure is a check that a visit could not prove.
+type failure struct {
+	check int        // index in the node's checks
+	inner *cfg.Check // what is not proven where that is a demand of a called helper
+	msg   string
+	st    state // at the visit that failed
+}
+
+// errInternal is the end of a run in a situation in which PREVAIL stops with an
+// internal error.
+type errInternal struct{ text string }
+
+func (e *errInternal) Error() string { return e.text }
+
+// errLimit says which limit ended a run.
+type errLimit struct{ text string }
+
+func (e *errLimit) Error() string { return e.text }
+
+func (p *program) init(in Input, g *cfg.Graph) {
+	o := &in.Platform.Options
+	p.g, p.in = g, in
+	p.tab = zone.NewTable()
+	p.numbers = zone.NewPool()
+	p.frameSize = 512
+	if o.StackSize > 0 {
+		p.frameSize = o.StackSize
+	}
+	frames := 8
+	if o.MaxFrames > 0 {
+		frames = o.MaxFrames
+	}
+	p.stackSize = frames * p.frameSize
+	p.maxPacket = math.MaxUint16
+	if o.MaxPacketSize > 0 {
+		p.maxPacket = o.MaxPacketSize
+	}
+	p.strict, p.noDivZero = o.Strict, o.NoDivisionByZero
+}
+
+// counter returns the variable of a counter node.
+func (p *program) counter(id cfg.NodeID) zone.Var { return p.counters[id] }
+
+func newRun(in Input, g *cfg.Graph, maxVisits int, cancelled *atomic.Bool) *run {
+	r := &run{maxVisits: maxVisits, cancelled: cancelled}
+	r.init(in, g)
+	n := len(g.Nodes)
+	r.pre = make([]state, n)
+	r.post = make([]state, n)
+	r.fail = make([]*failure, n)
+	r.cycleOf = make([]int32, n)
+	for i := range r.cycleOf {
+		r.cycleOf[i] = -1
+	}
+	for i := range g.WTO.Cycles {
+		c := &g.WTO.Cycles[i]
+		r.cycleOf[c.Head] = int32(i)
+		if id := g.CounterOf(c.Head); id != cfg.NoNode {
+			if r.counters == nil {
+				r.counters = make([]zone.Var, n)
+			}
+			loop := len(r.loops)
+			r.loops = append(r.loops, c.Head)
+			r.counters[id] = r.tab.Loop(loop)
+			r.tab.SetLoopName(loop, g.Label(c.Head))
+		}
+	}
+	r.limits = r.constantLimits()
+	return r
+}
+
+// top returns a state that says nothing.
+func (p *program) top() state {
+	st := state{p.newZone(p.numbers.Top()), p.newTypes(), p.newStack()}
+	st.t.reset()
+	st.s.reset(p.stackSize)
+	return st
+}
+
+// entry returns the state before the program.
+func (r *run) entry() state {
+	st := r.top()
+	z := r.mutZone(&st)
+	u := zone.V(reg(10, zone.KindUValue))
+	z.Add(zone.Leq(zone.Const(int64(r.stackSize)), u))
+	z.Add(zone.Leq(u, zone.Const(r.maxAddress())))
+	z.AssignConst(reg(10, zone.KindStackOffset), int64(r.stackSize))
+	r.assignType(&st, zone.RegSlot(10), TypeStack)
+	if r.in.Type.Context != nil && r.in.Type.Context.Size > 0 {
+		u := zone.V(reg(1, zone.KindUValue))
+		z.Add(zone.Leq(zone.Const(1), u))
+		z.Add(zone.Leq(u, zone.Const(r.maxAddress())))
+		z.AssignConst(reg(1, zone.KindCtxOffset), 0)
+		r.assignType(&st, zone.RegSlot(1), TypeContext)
+	}
+	r.initPacket(&st)
+	return st
+}
+
+// constantLimits returns the state that a loop's state is met with when it is
+// widened for the first time: ranges that most programs keep to.
+func (r *run) constantLimits() state {
+	st := r.top()
+	z := r.mutZone(&st)
+	bound := func(v zone.Var, lo, hi int64) {
+		z.Add(zone.Leq(zone.V(v), zone.Const(hi)))
+		z.Add(zone.Geq(zone.V(v), zone.Const(lo)))
+	}
+	for x := range owner(10) {
+		bound(x.Var(zone.KindSValue), math.MinInt32, math.MaxInt32)
+		bound(x.Var(zone.KindUValue), 0, math.MaxUint32)
+		bound(x.Var(zone.KindStackOffset), 0, int64(r.stackSize))
+		shared, packet := zone.V(x.Var(zone.KindSharedOffset)), zone.V(x.Var(zone.KindPacketOffset))
+		z.Add(zone.Leq(shared, zone.V(x.Var(zone.KindSharedRegionSize))))
+		z.Add(zone.Geq(shared, zone.Const(0)))
+		z.Add(zone.Leq(packet, zone.V(zone.PacketSize)))
+		z.Add(zone.Geq(packet, zone.Const(0)))
+		for i := range r.loops {
+			c := r.tab.Loop(i)
+			bound(c, 0, math.MaxInt32)
+			z.Add(zone.Leq(zone.V(c), zone.V(x.Var(zone.KindSValue))))
+		}
+	}
+	return st
+}
+
+// solve runs the analysis from the given entry state.
+func (r *run) solve(entry state) error {
+	for i := range r.loops {
+		if !entry.bottom() {
+			r.mutZone(&entry).AssignConst(r.tab.Loop(i), 0)
+		}
+	}
+	r.pre[r.g.Entry()] = entry
+	r.pass(0, int32(len(r.g.WTO.Order)))
+	if r.stop == nil {
+		r.stop = r.tab.Err()
+	}
+	return r.stop
+}
+
+// pass visits the components in a range of the order once, bringing inner cycles
+// to their fixpoints.
+func (r *run) pass(begin, end int32) {
+	order := r.g.WTO.Order
+	for i := begin; i < end && r.stop == nil; {
+		id := order[i]
+		if c := r.cycleOf[id]; c >= 0 {
+			r.cycle(c)
+			i = r.g.WTO.Cycles[c].End
+			continue
+		}
+		if id != r.g.Entry() {
+			r.setPre(id, r.joinPredecessors(id))
+		}
+		r.visit(id)
+		i++
+	}
+}
+
+func (r *run) setPre(id cfg.NodeID, st state) {
+	r.drop(&r.pre[id])
+	r.pre[id] = st
+}
+
+// joinPredecessors returns the join of the states behind all predecessors.
+func (r *run) joinPredecessors(id cfg.NodeID) state {
+	var st state
+	for _, p := range r.g.Predecessors(id) {
+		r.join(&st, &r.post[p])
+	}
+	return st
+}
+
+// visit checks and runs a node on the state before it.
+func (r *run) visit(id cfg.NodeID) {
+	if r.visits++; r.visits&63 == 0 && r.cancelled.Load() {
+		r.stop = context.Canceled
+		return
+	}
+	if r.visits > r.maxVisits {
+		r.stop = &errLimit{fmt.Sprintf("the analysis needs more than %d steps: the program has too many loops or calls for it", r.maxVisits)}
+		return
+	}
+	pre := &r.pre[id]
+	op := r.g.Op(id)
+	if op.Kind != cfg.Counter && !pre.bottom() {
+		if r.fail[id] != nil {
+			return
+		}
+		checks := r.g.Checks(id)
+		for i := range checks {
+			if msg, ok := r.check(pre, &checks[i], id); !ok {
+				r.setFailure(id, i, msg)
+				return
+			}
+		}
+	} else if r.fail[id] != nil {
+		return
+	}
+	st := pre.share()
+	if !st.bottom() {
+		r.transfer(&st, id)
+		if st.bottom() {
+			r.drop(&st)
+			if op.Kind != cfg.Assume {
+				r.stop = &errInternal{"Bug! instruction " + r.g.Label(id) + " leads to bottom"}
+			}
+		}
+	}
+	r.drop(&r.post[id])
+	r.post[id] = st
+}
+
+func (r *run) setFailure(id cfg.NodeID, check int, msg string) {
+	f := &failure{check: check, msg: msg, st: r.pre[id].share()}
+	c := &r.g.Checks(id)[check]
+	if c.Kind == cfg.FuncConstraint {
+		_, f.inner, _ = r.checkFunction(&f.st, c, id)
+	}
+	r.fail[id] = f
+	r.failures++
+}
+
+// step runs the body of a cycle on a state of its head and returns what comes back
+// to the head.
+func (r *run) step(c *cfg.Cycle, inv *state) state {
+	r.setPre(c.Head, inv.share())
+	r.visit(c.Head)
+	r.pass(c.Begin+1, c.End)
+	if r.stop != nil {
+		return state{}
+	}
+	return r.joinPredecessors(c.Head)
+}
+
+// cycle brings a cycle to its fixpoint: an ascending sequence that joins once, then
+// widens, and a descending one that meets once, then narrows.
+func (r *run) cycle(i int32) {
+	c := &r.g.WTO.Cycles[i]
+	head := c.Head
+	var inv state
+	for _, p := range r.g.Predecessors(head) {
+		if !r.g.WTO.Deeper(p, head) {
+			r.join(&inv, &r.post[p])
+		}
+	}
+	for n := 1; ; n++ {
+		next := r.step(c, &inv)
+		if r.stop != nil {
+			return
+		}
+		if r.leq(&next, &inv) {
+			r.drop(&inv)
+			inv = next
+			break
+		}
+		var up state
+		if n == 1 {
+			// The new state is joined with the old one.
+			up = next.share()
+			if up.bottom() {
+				r.drop(&up)
+			}
+			r.join(&up, &inv)
+		} else {
+			up = r.widen(&inv, &next)
+			if n == 2 {
+				m := r.meet(&up, &r.limits)
+				r.drop(&up)
+				up = m
+			}
+		}
+		r.drop(&next)
+		r.drop(&inv)
+		inv = up
+	}
+	for n := 1; ; n++ {
+		failures := r.failures
+		next := r.step(c, &inv)
+		if r.stop != nil {
+			return
+		}
+		if r.leq(&inv, &next) {
+			r.drop(&next)
+			break
+		}
+		var down state
+		if n == 1 {
+			down = r.meet(&inv, &next)
+		} else {
+			down = r.narrow(&inv, &next)
+		}
+		r.drop(&next)
+		// PREVAIL repeats a step that changes nothing up to two million times. The
+		// same state gives the same states and failures again.
+		same := n > 1 && failures == r.failures && down.equal(&inv)
+		r.drop(&inv)
+		inv = down
+		if same {
+			break
+		}
+	}
+	r.setPre(head, inv)
+}
+
+// checkCounters checks the loop counters, which is done only where nothing else
+// failed.
+func (r *run) checkCounters() {
+	for id := range cfg.NodeID(len(r.g.Nodes)) {
+		if r.g.Kind(id) != cfg.Counter || r.pre[id].bottom() {
+			continue
+		}
+		checks := r.g.Checks(id)
+		for i := range checks {
+			if msg, ok := r.check(&r.pre[id], &checks[i], id); !ok {
+				r.setFailure(id, i, msg)
+			}
+		}
+	}
+}
+
+// loopBound returns the largest number of iterations of any loop.
+func (r *run) loopBound() int {
+	most := zone.Zero
+	for i := range r.loops {
+		v := r.tab.Loop(i)
+		for id := range r.post {
+			if st := &r.post[id]; !st.bottom() {
+				if hi := st.z.Interval(v).Hi; most.Less(hi) {
+					most = hi
+				}
+			}
+		}
+	}
+	if !fitsInt32(most) {
+		return math.MaxInt32
+	}
+	return int(most.Int64())
+}
+
+// analysis is what a Result keeps of its run.
+type analysis struct {
+	run *run
+	in  Input
+	opt Options
+}
+
+func analyze(ctx context.Context, in Input, opt Options) (*Result, error) {
+	if in.Platform == nil || in.Type == nil {
+		return nil, errors.New("verifier: no platform or no program type was given")
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	res := &Result{At: -1, Stack: -1, LoopBound: -1}
+	if in.Type.Context == nil {
+		res.Verdict, res.Reason = Rejected, "Unspecified program type."
+		return res, nil
+	}
+	o := cfg.DefaultOptions(in.Platform)
+	switch opt.Termination {
+	case On:
+		o.Termination = true
+	case Off:
+		o.Termination = false
+	}
+	if opt.Limits.Nodes > 0 {
+		o.MaxNodes = opt.Limits.Nodes
+	}
+	g, rej := cfg.Build(cfg.Input{Code: in.Code, Maps: in.Maps, Platform: in.Platform, Type: in.Type}, o)
+	if rej != nil {
+		res.Verdict, res.Reason, res.At = Rejected, rej.Text, rej.Slot
+		if rej.Kind == cfg.Limit {
+			res.Verdict = Unknown
+		}
+		return res, nil
+	}
+	for i := range g.Insts {
+		if g.Insts[i].Slots > 0 {
+			res.Instructions++
+		}
+	}
+	visits := opt.Limits.Visits
+	if visits == 0 {
+		visits = defaultVisits
+	}
+	var cancelled atomic.Bool
+	defer context.AfterFunc(ctx, func() { cancelled.Store(true) })()
+	r := newRun(in, g, visits, &cancelled)
+	err := r.solve(r.entry())
+	var internal *errInternal
+	var limit *errLimit
+	switch {
+	case err == nil:
+	case errors.As(err, &internal) || errors.As(err, &limit) || errors.Is(err, zone.ErrTooManyVariables):
+		res.Verdict, res.Reason = Unknown, err.Error()
+		return res, nil
+	default:
+		return nil, context.Cause(ctx)
+	}
+	if r.failures == 0 && o.Termination {
+		r.checkCounters()
+		if r.failures == 0 {
+			res.LoopBound = r.loopBound()
+		}
+	}
+	res.Verdict = Pass
+	if r.failures > 0 {
+		res.Verdict = Fail
+	}
+	for id := range cfg.NodeID(len(g.Nodes)) {
+		if f := r.fail[id]; f != nil && !r.pre[id].bottom() {
+			res.Failures = append(res.Failures, r.report(id, f))
+		}
+	}
+	res.analysis = &analysis{run: r, in: in, opt: opt}
+	return res, nil
+}
+
+// report describes a failure of a node.
+func (r *run) report(id cfg.NodeID, f *failure) Failure {
+	c := &r.g.Checks(id)[f.check]
+	if f.inner != nil {
+		c = f.inner
+	}
+	check := r.describe(id, c)
+	return Failure{
+		Label:     r.g.Label(id),
+		Slot:      r.g.Slot(id),
+		CallPath:  r.g.CallPath(id),
+		Message:   f.msg + " (" + check.Text + ")",
+		Check:     check,
+		Reachable: true,
+	}
+}
+
+// describe returns a check as data.
+func (r *run) describe(id cfg.NodeID, c *cfg.Check) Check {
+	d := Check{
+		Kind:   CheckKind(c.Kind),
+		Text:   r.g.CheckText(id, c),
+		Reg:    -1,
+		Other:  -1,
+		Offset: c.Offset,
+		Width:  c.Width,
+		Mode:   AccessMode(c.Mode),
+		Types:  TypeSet(c.Types),
+		Key:    c.Key,
+	}
+	if c.Reg != cfg.NoReg {
+		d.Reg = int8(c.Reg)
+	}
+	if c.Other != cfg.NoReg {
+		d.Other = int8(c.Other)
+	}
+	return d
+}
