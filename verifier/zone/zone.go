@@ -1,80 +1,470 @@
 package zone
 
+import (
+	"math/bits"
+	"slices"
+)
+
 // Zone is a set of assignments of integers to variables; see the package comment.
 // Zones come from a Pool and are changed in place. No method of a zone allocates once
 // its buffers have grown to size.
 type Zone struct {
 	pool   *Pool
 	bottom bool
+
+	// Mapped variables, ascending; a variable's index in vars is its index in nodes
+	// and in the edge keys. dense has a bit for each mapped variable below denseVars.
+	vars  []Var
+	nodes []node
+	dense [denseVars / 64]uint64
+
+	// Explicit edges, ascending by key: source index in the high half, destination in
+	// the low half. Edge s -> d of weight w means d - s <= w. A closure over a cycle may
+	// leave an edge from a variable to itself; it says nothing, but counts as an edge.
+	keys []uint32
+	ws   []Int
+
+	// zero is the potential of the constant 0.
+	zero Int
+}
+
+// node is what is known of one variable.
+type node struct {
+	// lo and hi are the bounds. hi of a min-only variable is not shown by Interval,
+	// but closure may set it, and then it is an edge like others.
+	lo, hi Int
+	// pot - Zone.zero is the value of the variable in one assignment of the zone.
+	pot Int
+}
+
+var freeNode = node{lo: NegInf, hi: PosInf}
+
+func edgeKey(s, d int) uint32   { return uint32(s)<<16 | uint32(d) }
+func ends(k uint32) (s, d int)  { return int(k >> 16), int(k & 0xffff) }
+func reverse(k uint32) uint32   { return k<<16 | k>>16 }
+func (n *node) unbounded() bool { return n.lo == NegInf && n.hi == PosInf }
+func tooLarge(w Int) bool       { return uint64(w.hi)+1<<40 >= 1<<41 }
+func (z *Zone) edgeless() bool  { return len(z.keys) == 0 }
+func (z *Zone) visibleHi(i int) Int {
+	if z.vars[i].MinOnly() {
+		return PosInf
+	}
+	return z.nodes[i].hi
 }
 
 // Pool hands out zones and holds the scratch memory of their operations. A pool and
 // its zones belong to one goroutine.
 type Pool struct {
+	free []*Zone
+	scratch
 }
 
 // NewPool returns an empty pool.
 func NewPool() *Pool { return &Pool{} }
 
+func (p *Pool) get() *Zone {
+	if n := len(p.free); n > 0 {
+		z := p.free[n-1]
+		p.free = p.free[:n-1]
+		return z
+	}
+	return &Zone{pool: p}
+}
+
 // Top returns a zone that knows nothing.
-func (p *Pool) Top() *Zone { return &Zone{pool: p} }
+func (p *Pool) Top() *Zone {
+	z := p.get()
+	z.SetTop()
+	return z
+}
 
 // Bottom returns a zone without assignments.
-func (p *Pool) Bottom() *Zone { return &Zone{pool: p, bottom: true} }
+func (p *Pool) Bottom() *Zone {
+	z := p.get()
+	z.SetBottom()
+	return z
+}
 
 // Copy returns a copy of z, which may belong to another pool or be frozen.
-func (p *Pool) Copy(z *Zone) *Zone { panic("zone: not built yet") }
+func (p *Pool) Copy(z *Zone) *Zone {
+	c := p.get()
+	c.CopyFrom(z)
+	return c
+}
 
 // Free gives the memory of z back. z must not be used afterwards.
-func (p *Pool) Free(z *Zone) {}
+func (p *Pool) Free(z *Zone) {
+	if z != nil && z.pool == p {
+		p.free = append(p.free, z)
+	}
+}
 
 // Freeze returns a copy of z that owns exactly the memory it needs and belongs to no
-// pool. It must not be changed; reading methods may be used from several goroutines.
-func (z *Zone) Freeze() *Zone { panic("zone: not built yet") }
+// pool. It must not be changed; its reading methods may be used from several goroutines.
+func (z *Zone) Freeze() *Zone {
+	c := &Zone{bottom: z.bottom, dense: z.dense, zero: z.zero}
+	c.vars = append(make([]Var, 0, len(z.vars)), z.vars...)
+	c.nodes = append(make([]node, 0, len(z.nodes)), z.nodes...)
+	c.keys = append(make([]uint32, 0, len(z.keys)), z.keys...)
+	c.ws = append(make([]Int, 0, len(z.ws)), z.ws...)
+	return c
+}
+
+// Bytes is the memory that z's contents take.
+func (z *Zone) Bytes() int { return len(z.vars)*(2+48) + len(z.keys)*(4+16) }
+
+// temp is a copy of z for questions that need one; free ends its life.
+func (z *Zone) temp() *Zone {
+	p := z.pool
+	if p == nil {
+		p = NewPool()
+	}
+	return p.Copy(z)
+}
+
+func (z *Zone) release() { z.pool.Free(z) }
 
 // CopyFrom makes z equal to o.
-func (z *Zone) CopyFrom(o *Zone) { panic("zone: not built yet") }
+func (z *Zone) CopyFrom(o *Zone) {
+	if z == o {
+		return
+	}
+	z.bottom, z.zero, z.dense = o.bottom, o.zero, o.dense
+	z.vars = append(z.vars[:0], o.vars...)
+	z.nodes = append(z.nodes[:0], o.nodes...)
+	z.keys = append(z.keys[:0], o.keys...)
+	z.ws = append(z.ws[:0], o.ws...)
+}
 
 // SetTop forgets everything.
-func (z *Zone) SetTop() { panic("zone: not built yet") }
+func (z *Zone) SetTop() {
+	z.SetBottom()
+	z.bottom = false
+}
 
 // SetBottom makes z the empty set. All changing methods leave bottom as it is,
 // except SetTop, CopyFrom and Join.
-func (z *Zone) SetBottom() { z.bottom = true }
+func (z *Zone) SetBottom() {
+	z.bottom, z.zero = true, Zero
+	clear(z.dense[:])
+	z.vars, z.nodes, z.keys, z.ws = z.vars[:0], z.nodes[:0], z.keys[:0], z.ws[:0]
+}
 
 // IsBottom reports whether z has no assignments. It is exact.
 func (z *Zone) IsBottom() bool { return z.bottom }
 
 // IsTop reports whether z has neither bounds nor edges.
-func (z *Zone) IsTop() bool { panic("zone: not built yet") }
+func (z *Zone) IsTop() bool {
+	if z.bottom || len(z.keys) != 0 {
+		return false
+	}
+	for i := range z.nodes {
+		if !z.nodes[i].unbounded() {
+			return false
+		}
+	}
+	return true
+}
 
 // Len returns the number of mapped variables, and the number of explicit edges.
-func (z *Zone) Len() (vars, edges int) { panic("zone: not built yet") }
+func (z *Zone) Len() (vars, edges int) { return len(z.vars), len(z.keys) }
 
-// Equal reports whether z and o have the same bounds and edges (for memos and tests).
-func (z *Zone) Equal(o *Zone) bool { panic("zone: not built yet") }
+// Equal reports whether z and o have the same mapped variables, bounds and edges (for
+// memos and tests).
+func (z *Zone) Equal(o *Zone) bool {
+	if z.bottom || o.bottom {
+		return z.bottom == o.bottom
+	}
+	return slices.Equal(z.vars, o.vars) && slices.Equal(z.keys, o.keys) && slices.Equal(z.ws, o.ws) &&
+		slices.EqualFunc(z.nodes, o.nodes, func(a, b node) bool { return a.lo == b.lo && a.hi == b.hi })
+}
+
+// numDense returns the number of mapped variables below denseVars.
+func (z *Zone) numDense() int {
+	return bits.OnesCount64(z.dense[0]) + bits.OnesCount64(z.dense[1]) + bits.OnesCount64(z.dense[2])
+}
+
+// index returns the index of v, or where it would be inserted.
+func (z *Zone) index(v Var) (int, bool) {
+	if v < denseVars {
+		w, bit := v>>6, uint64(1)<<(v&63)
+		i := bits.OnesCount64(z.dense[w] & (bit - 1))
+		if w > 0 {
+			i += bits.OnesCount64(z.dense[0])
+		}
+		if w > 1 {
+			i += bits.OnesCount64(z.dense[1])
+		}
+		return i, z.dense[w]&bit != 0
+	}
+	i, j := z.numDense(), len(z.vars)
+	for i < j {
+		m := int(uint(i+j) >> 1)
+		if z.vars[m] < v {
+			i = m + 1
+		} else {
+			j = m
+		}
+	}
+	return i, i < len(z.vars) && z.vars[i] == v
+}
+
+// ensure maps v, without bounds or edges if it is new, and returns its index. Indices
+// of later variables move.
+func (z *Zone) ensure(v Var) int {
+	i, ok := z.index(v)
+	if ok {
+		return i
+	}
+	z.vars = slices.Insert(z.vars, i, v)
+	n := freeNode
+	n.pot = z.zero
+	z.nodes = slices.Insert(z.nodes, i, n)
+	if v < denseVars {
+		z.dense[v>>6] |= 1 << (v & 63)
+	}
+	at := uint32(i)
+	for j, k := range z.keys {
+		if k&0xffff >= at {
+			k++
+		}
+		if k>>16 >= at {
+			k += 1 << 16
+		}
+		z.keys[j] = k
+	}
+	return i
+}
+
+// cut drops the edges of the variable at index i.
+func (z *Zone) cut(i int) {
+	x, out := uint32(i), 0
+	for j, k := range z.keys {
+		if k>>16 == x || k&0xffff == x {
+			continue
+		}
+		if out != j {
+			z.keys[out], z.ws[out] = k, z.ws[j]
+		}
+		out++
+	}
+	z.keys, z.ws = z.keys[:out], z.ws[:out]
+}
+
+// remove unmaps the variable at index i.
+func (z *Zone) remove(i int) {
+	if v := z.vars[i]; v < denseVars {
+		z.dense[v>>6] &^= 1 << (v & 63)
+	}
+	z.vars = slices.Delete(z.vars, i, i+1)
+	z.nodes = slices.Delete(z.nodes, i, i+1)
+	x, out := uint32(i), 0
+	for j, k := range z.keys {
+		s, d := k>>16, k&0xffff
+		if s == x || d == x {
+			continue
+		}
+		if d > x {
+			k--
+		}
+		if s > x {
+			k -= 1 << 16
+		}
+		z.keys[out] = k
+		if out != j {
+			z.ws[out] = z.ws[j]
+		}
+		out++
+	}
+	z.keys, z.ws = z.keys[:out], z.ws[:out]
+}
+
+const gone = 0xffff
+
+// removeIf unmaps the variables whose index is not kept. keep has one entry for each
+// variable and is overwritten.
+func (z *Zone) removeUnless(keep []uint16) {
+	n := 0
+	for i, k := range keep {
+		if k == gone {
+			if v := z.vars[i]; v < denseVars {
+				z.dense[v>>6] &^= 1 << (v & 63)
+			}
+			continue
+		}
+		keep[i] = uint16(n)
+		if n != i {
+			z.vars[n], z.nodes[n] = z.vars[i], z.nodes[i]
+		}
+		n++
+	}
+	z.vars, z.nodes = z.vars[:n], z.nodes[:n]
+	out := 0
+	for j, k := range z.keys {
+		s, d := keep[k>>16], keep[k&0xffff]
+		if s == gone || d == gone {
+			continue
+		}
+		z.keys[out], z.ws[out] = uint32(s)<<16|uint32(d), z.ws[j]
+		out++
+	}
+	z.keys, z.ws = z.keys[:out], z.ws[:out]
+}
+
+// find returns the position of an edge in keys, or where it would be inserted.
+func (z *Zone) find(k uint32) (int, bool) {
+	i, j := 0, len(z.keys)
+	for i < j {
+		m := int(uint(i+j) >> 1)
+		if z.keys[m] < k {
+			i = m + 1
+		} else {
+			j = m
+		}
+	}
+	return i, i < len(z.keys) && z.keys[i] == k
+}
+
+// weight returns the weight of the explicit edge, PosInf if there is none.
+func (z *Zone) weight(k uint32) Int {
+	if i, ok := z.find(k); ok {
+		return z.ws[i]
+	}
+	return PosInf
+}
 
 // Interval returns the range of v; empty if z is bottom. MinOnly variables have no
 // upper bound.
-func (z *Zone) Interval(v Var) Interval { panic("zone: not built yet") }
+func (z *Zone) Interval(v Var) Interval {
+	if z.bottom {
+		return Empty()
+	}
+	i, ok := z.index(v)
+	if !ok {
+		return Top()
+	}
+	return Interval{z.nodes[i].lo, z.visibleHi(i)}
+}
 
 // Eval returns the range of e by interval arithmetic on the ranges of its variables.
-func (z *Zone) Eval(e Expr) Interval { panic("zone: not built yet") }
+func (z *Zone) Eval(e Expr) Interval {
+	if z.bottom {
+		return Empty()
+	}
+	r := SingleInt(e.k)
+	for _, t := range e.t[:e.n] {
+		r = r.Add(z.Interval(t.v).scale(t.c))
+	}
+	return r
+}
 
 // Difference returns the range of a - b as far as bounds and explicit edges tell.
-func (z *Zone) Difference(a, b Var) Interval { panic("zone: not built yet") }
+func (z *Zone) Difference(a, b Var) Interval {
+	if z.bottom {
+		return Empty()
+	}
+	if a == b {
+		return Single(0)
+	}
+	r := z.Interval(a).Sub(z.Interval(b))
+	i, ok1 := z.index(a)
+	j, ok2 := z.index(b)
+	if ok1 && ok2 {
+		r = r.Meet(Interval{z.weight(edgeKey(i, j)).Neg(), z.weight(edgeKey(j, i))})
+	}
+	return r
+}
 
 // Havoc forgets v.
-func (z *Zone) Havoc(v Var) { panic("zone: not built yet") }
+func (z *Zone) Havoc(v Var) {
+	if i, ok := z.index(v); ok {
+		z.remove(i)
+	}
+}
 
 // HavocKinds forgets the given kinds of a slot, in one pass.
-func (z *Zone) HavocKinds(s Slot, kinds KindSet) { panic("zone: not built yet") }
+func (z *Zone) HavocKinds(s Slot, kinds KindSet) {
+	v := s.Var(0)
+	first, _ := z.index(v)
+	var have KindSet
+	if v < denseVars {
+		have = KindSet(z.dense[v>>6]>>(v&63)) & kinds
+	} else {
+		for i := first; i < len(z.vars) && z.vars[i].Slot() == s; i++ {
+			have |= z.vars[i].Kind().Set()
+		}
+		have &= kinds
+	}
+	switch {
+	case have == 0:
+	case have&(have-1) == 0:
+		z.Havoc(v | Var(bits.TrailingZeros16(uint16(have))))
+	default:
+		keep := z.scratchFor().marks(len(z.vars))
+		for i := first; i < len(z.vars) && z.vars[i].Slot() == s; i++ {
+			if have&z.vars[i].Kind().Set() != 0 {
+				keep[i] = gone
+			}
+		}
+		z.removeUnless(keep)
+	}
+}
 
 // Forget forgets all variables of the set, in one pass.
-func (z *Zone) Forget(s *VarSet) { panic("zone: not built yet") }
+func (z *Zone) Forget(s *VarSet) {
+	if s == nil || len(z.vars) == 0 {
+		return
+	}
+	keep, any := z.scratchFor().marks(len(z.vars)), false
+	for i, v := range z.vars {
+		if s.Has(v) {
+			keep[i], any = gone, true
+		}
+	}
+	if any {
+		z.removeUnless(keep)
+	}
+}
 
 // Set forgets v and gives it the bounds of i. An empty i makes z bottom.
-func (z *Zone) Set(v Var, i Interval) { panic("zone: not built yet") }
+func (z *Zone) Set(v Var, i Interval) {
+	switch {
+	case z.bottom:
+	case i.IsEmpty():
+		z.SetBottom()
+	case i.IsTop():
+		z.Havoc(v)
+	default:
+		x, old := z.index(v)
+		if old {
+			z.cut(x)
+		} else {
+			z.ensure(v)
+		}
+		z.setBounds(x, i)
+	}
+}
+
+// setBounds gives bounds to a variable without edges.
+func (z *Zone) setBounds(x int, i Interval) {
+	n := &z.nodes[x]
+	n.lo, n.hi, n.pot = i.Lo, i.Hi, z.zero
+	if z.vars[x].MinOnly() {
+		n.hi = PosInf
+	}
+	if n.lo != NegInf && tooLarge(n.lo) {
+		n.lo = NegInf
+	}
+	if n.hi != PosInf && tooLarge(n.hi) {
+		n.hi = PosInf
+	}
+	switch {
+	case n.lo != NegInf:
+		n.pot = z.zero.add(n.lo)
+	case n.hi != PosInf:
+		n.pot = z.zero.add(n.hi)
+	}
+}
 
 // AssignConst is Set(v, Single(n)).
 func (z *Zone) AssignConst(v Var, n int64) { z.Set(v, Single(n)) }
@@ -82,62 +472,63 @@ func (z *Zone) AssignConst(v Var, n int64) { z.Set(v, Single(n)) }
 // AssignVar is Assign(v, V(w)): v = w, with all relations of w.
 func (z *Zone) AssignVar(v, w Var) { z.Assign(v, V(w)) }
 
-// Assign makes v equal to the value of e; v may occur in e. Where e has one value v
-// gets bounds only. Otherwise v gets edges to the variables of e and, through them,
-// to their neighbours.
-func (z *Zone) Assign(v Var, e Expr) { panic("zone: not built yet") }
-
-// Add restricts z to c; false means that z became bottom. Disequations only trim
-// the end of a range.
-func (z *Zone) Add(c Constraint) bool { panic("zone: not built yet") }
-
-// Entails reports whether c is proven to hold for all assignments. Bottom entails
-// everything.
-func (z *Zone) Entails(c Constraint) bool { panic("zone: not built yet") }
-
-// Intersects reports whether c may hold: false is a proof that it does not. Bottom
-// intersects nothing.
-func (z *Zone) Intersects(c Constraint) bool { panic("zone: not built yet") }
-
-// Implies reports whether conclusion is proven under the additional premise.
-func (z *Zone) Implies(premise, conclusion Constraint) bool { panic("zone: not built yet") }
-
 // Renaming is one pair of Rename.
 type Renaming struct{ From, To Var }
 
 // Rename renames From to To in order, for each From that is mapped; To is forgotten
 // first. An unmapped From leaves To as it is. No To may be a From.
-func (z *Zone) Rename(pairs []Renaming) { panic("zone: not built yet") }
+func (z *Zone) Rename(pairs []Renaming) {
+	if z.bottom {
+		return
+	}
+	for _, r := range pairs {
+		if _, ok := z.index(r.From); ok && r.From != r.To {
+			z.Havoc(r.To)
+			i, _ := z.index(r.From)
+			z.renameAt(i, r.To)
+		}
+	}
+}
 
-// Join makes z the join of z and o (PREVAIL's z | o). Joining onto bottom copies o;
-// PREVAIL joins o with itself there where types are involved, which is Tighten.
-func (z *Zone) Join(o *Zone) { panic("zone: not built yet") }
-
-// Tighten makes z the join of z with itself: explicit edges looser than the bounds
-// are tightened and the graph closed again, and mapped variables without bounds and
-// edges are forgotten. It is the identity for most zones and then costs one scan.
-func (z *Zone) Tighten() { panic("zone: not built yet") }
-
-// Widen makes z the widening of z (the old state) by o (the new one).
-func (z *Zone) Widen(o *Zone) { panic("zone: not built yet") }
-
-// Meet makes z the intersection of z and o; false means that z became bottom.
-func (z *Zone) Meet(o *Zone) bool { panic("zone: not built yet") }
-
-// Narrow is the descending step of PREVAIL's iteration: the identity on numbers,
-// except that top narrowed by o is o, and bottom if either is bottom.
-func (z *Zone) Narrow(o *Zone) { panic("zone: not built yet") }
-
-// Leq reports whether z is below o in PREVAIL's order: no bound or edge of o is
-// stronger than what z has explicitly or by bounds, and z maps at least as many
-// variables as o.
-func (z *Zone) Leq(o *Zone) bool { return z.LeqWithout(o, nil) }
-
-// LeqWithout is Leq where o is taken without the variables in drop (a nil set is
-// empty): the kinds that z's types rule out, which are bottom in z.
-func (z *Zone) LeqWithout(o *Zone, drop *VarSet) bool { panic("zone: not built yet") }
-
-// Strings returns the zone in PREVAIL's notation, sorted bytewise: "r1.svalue=[0, 7]",
-// "r3.svalue=r1.uvalue+14", "r2.svalue-r1.uvalue<=5", equalities preferred. Bottom is
-// the single string "_|_".
-func (z *Zone) Strings(t *Table) []string { panic("zone: not built yet") }
+// renameAt gives the variable at index i another, unmapped id and moves it to its place.
+func (z *Zone) renameAt(i int, to Var) {
+	n := z.nodes[i]
+	if v := z.vars[i]; v < denseVars {
+		z.dense[v>>6] &^= 1 << (v & 63)
+	}
+	// Place of the new id among the others.
+	j := 0
+	for k, v := range z.vars {
+		if k != i && v < to {
+			j++
+		}
+	}
+	z.vars = slices.Insert(slices.Delete(z.vars, i, i+1), j, to)
+	z.nodes = slices.Insert(slices.Delete(z.nodes, i, i+1), j, n)
+	if to < denseVars {
+		z.dense[to>>6] |= 1 << (to & 63)
+	}
+	if i == j {
+		return
+	}
+	sc := z.scratchFor()
+	sc.newKeys, sc.newWs = sc.newKeys[:0], sc.newWs[:0]
+	move := func(x int) int {
+		switch {
+		case x == i:
+			return j
+		case i < x && x <= j:
+			return x - 1
+		case j <= x && x < i:
+			return x + 1
+		}
+		return x
+	}
+	for k := range z.keys {
+		s, d := ends(z.keys[k])
+		sc.add(edgeKey(move(s), move(d)), z.ws[k])
+	}
+	sc.sortNew()
+	z.keys = append(z.keys[:0], sc.newKeys...)
+	z.ws = append(z.ws[:0], sc.newWs...)
+}
