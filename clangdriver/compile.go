@@ -5,10 +5,7 @@ import (
 	"errors"
 )
 
-type cache struct{}
-
-// OldestTested is the oldest major version of clang that the tests have passed with.
-const OldestTested = 13
+type cache struct{ compilers compilers }
 
 // Compile compiles a source; see the function Compile.
 func (d *Driver) Compile(ctx context.Context, req Request) (*Output, error) {
