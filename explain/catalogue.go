@@ -36,6 +36,8 @@ var catalogue = []Entry{
 		"The hook's programs cannot call this helper. `bpfls hooks` lists the helpers of each hook."},
 	{"BPF-indirect-call", "call through a register",
 		"A helper can be called through a register only where its number is known exactly. Compile with -O2, so that the number is in the instruction."},
+	{"BPF-internal", "internal error of bpfls",
+		"bpfls itself failed at this program. The program is neither accepted nor refused. Please report it, with the object."},
 	{"BPF-kfunc-unavailable", "kernel function not available",
 		"The program calls a kernel function that is unknown to the verifier, or that programs of this type cannot call."},
 	{"BPF-limit", "too large to be judged",

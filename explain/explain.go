@@ -28,6 +28,7 @@ type Input struct {
 	// Reason says why the program was not given to the verifier, and Advice what to
 	// do; Code is the catalogue's code for it. Empty: Program.Err says so.
 	Reason, Advice, Code string
+	Unknown              bool // with Reason: the program was not judged at all
 	// Context lists how the program's own context type differs from the hook's.
 	Context []platform.ContextDifference
 	// NoFacts leaves out the facts per line, which cost replays of states.
@@ -55,11 +56,11 @@ func Explain(in Input) *Program {
 		p.Type = in.Type.Name
 	}
 	p.File, p.Line, p.EndLine = e.extent()
-	if in.Result == nil {
+	r := in.Result
+	if r == nil || in.Reason != "" && r.Verdict == verifier.Rejected {
 		e.unjudged(p)
 		return p
 	}
-	r := in.Result
 	p.Verdict = r.Verdict.String()
 	p.Reason = r.Reason
 	p.LoopBound, p.Stack = r.LoopBound, r.Stack
@@ -121,6 +122,9 @@ func (e *explainer) path(file string) string {
 // unjudged fills in a program that the verifier was not given.
 func (e *explainer) unjudged(p *Program) {
 	p.Verdict = verifier.Rejected.String()
+	if e.Unknown {
+		p.Verdict = verifier.Unknown.String()
+	}
 	reason, advice := e.Reason, e.Advice
 	message := reason
 	if reason == "" && e.Program.Err != nil {
@@ -141,7 +145,13 @@ func (e *explainer) unjudged(p *Program) {
 	} else {
 		p.Reason = message
 	}
-	f := Finding{Code: code, Severity: "error", Engine: p.Engine, Message: sentence(message), VerifierMessage: reason, Instruction: -1}
+	f := Finding{Code: code, Severity: "error", Engine: p.Engine, Message: sentence(message), Instruction: -1}
+	switch {
+	case e.Result != nil:
+		f.VerifierMessage = e.Result.Reason
+	case e.Reason == "":
+		f.VerifierMessage = reason
+	}
 	f.Range, f.Text = e.functionRange()
 	if code == "BPF-not-optimized" {
 		if slots := e.Program.IndirectHelperCalls(); len(slots) > 0 {

@@ -95,14 +95,22 @@ func Statistics(r ProgramRow, maps []platform.Map, p *platform.Platform) ([]cfg.
 	return stats.Rows(), nil
 }
 
+// DisassemblyOptions say how a listing is headed.
+type DisassemblyOptions struct {
+	Title bool // the section and the function above the listing
+}
+
 // Disassembly writes a program in PREVAIL's notation, as `netsh ebpf show
 // disassembly` and `prevail --asm` do: source lines where they change.
-func Disassembly(w io.Writer, r ProgramRow, p *platform.Platform) error {
+func Disassembly(w io.Writer, r ProgramRow, p *platform.Platform, opt DisassemblyOptions) error {
 	insts, err := isa.Decode(r.Program.Code)
 	if err != nil {
 		return err
 	}
 	b := bufio.NewWriter(w)
+	if opt.Title {
+		fmt.Fprintf(b, "%s %s:\n", r.Program.Section, r.Program.Name)
+	}
 	resolve := cfg.CallResolver(p, r.Type)
 	numbers := isa.ListingNumbers(insts)
 	source := ""

@@ -185,10 +185,20 @@ func (p *printer) summary(prog *explain.Program) {
 		}
 		fmt.Fprintf(p, "%s: %s. %s.\n", p.color(bold, name), p.color(red, found), strings.Join(facts, ", "))
 	case "rejected":
-		fmt.Fprintf(p, "%s: %s: %s\n", p.color(bold, name), p.color(red, "rejected"), prog.Reason)
+		p.refused(name, p.color(red, "rejected"), prog)
 	default:
-		fmt.Fprintf(p, "%s: %s: %s\n", p.color(bold, name), "not judged", prog.Reason)
+		p.refused(name, "not judged", prog)
 	}
+}
+
+// refused writes the line of a program without a judgement; its reason is above
+// where there is a finding.
+func (p *printer) refused(name, how string, prog *explain.Program) {
+	if len(prog.Findings) > 0 || prog.Reason == "" {
+		fmt.Fprintf(p, "%s: %s.\n", p.color(bold, name), how)
+		return
+	}
+	fmt.Fprintf(p, "%s: %s: %s\n", p.color(bold, name), how, prog.Reason)
 }
 
 // facts lists what was proven in each line.

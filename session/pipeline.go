@@ -40,6 +40,9 @@ type Request struct {
 	Section string // only programs of this section; empty: all
 	Program string // only the function of this name, wherever it is; empty: all
 	All     bool   // also functions of .text that belong to no hook
+	// NoFacts leaves the facts per line out of the report. They cost a replay of
+	// the states.
+	NoFacts bool
 	// NoVerify stops after the object was read: Programs have no Result.
 	NoVerify bool
 	Jobs     int // programs verified at once; 0: one per processor
@@ -66,7 +69,7 @@ type Outcome struct {
 	Compile  *clangdriver.Output // nil for an object, or where clang could not be run
 	Object   *elfbpf.Object      // nil where there is none
 	Platform *platform.Platform  // nil where it could not be chosen
-	Programs []*ProgramOutcome   // those that were asked for, in the object's order
+	Programs []*ProgramOutcome   // those that were asked for, and skipped ones, in the object's order
 	// Sources are the texts as they were compiled, by the path that line
 	// information gives. Texts of an object's sources are those on disk where
 	// they agree with the lines that the object holds.
@@ -87,7 +90,10 @@ type Outcome struct {
 type ProgramOutcome struct {
 	Program *elfbpf.Program
 	Type    *platform.ProgramType
-	TypeBy  string           // what chose the type: "--type", "setting", "comment", "section"
+	TypeBy  string // what chose the type: "--type", "setting", "comment", "section"
+	// Skipped: the program was not judged, being a function of .text in an object
+	// that has other programs. It has no report.
+	Skipped bool
 	Result  *verifier.Result // nil where the verifier was not run
 	Report  *explain.Program // its part of Outcome.Report; nil with NoVerify
 }

@@ -1,13 +1,423 @@
 package session
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
 
+	"bpfls/clangdriver"
+	"bpfls/elfbpf"
 	"bpfls/explain"
+	"bpfls/platform"
+	"bpfls/verifier"
 )
 
+// run carries one request through the pipeline. Each step fills in what it finds
+// and the first error ends the run; what was found before stays.
+type pipeline struct {
+	ctx    context.Context
+	req    Request
+	out    *Outcome
+	cfg    resolved
+	dir    string // where relative paths of line information begin
+	object []byte
+	paths  map[string]string // absolute paths by path of line information
+}
+
 func run(ctx context.Context, req Request) *Outcome {
-	err := errors.New("session: not built yet")
-	return &Outcome{Report: &explain.Report{Path: req.Path, Error: err.Error()}, Err: err}
+	display := req.Display
+	if display == "" {
+		display = req.Path
+	}
+	p := &pipeline{ctx: ctx, req: req, out: &Outcome{Report: &explain.Report{Path: display}}}
+	if req.Timeout > 0 {
+		var cancel context.CancelFunc
+		p.ctx, cancel = context.WithTimeoutCause(ctx, req.Timeout,
+			fmt.Errorf("it took longer than the limit of %s", req.Timeout))
+		defer cancel()
+	}
+	for _, step := range []func() error{p.open, p.settings, p.compile, p.parse, p.judge} {
+		if err := step(); err != nil {
+			p.fail(err)
+			break
+		}
+	}
+	slices.Sort(p.out.Watch)
+	p.out.Watch = slices.Compact(p.out.Watch)
+	return p.out
+}
+
+// fail records why the run ended.
+func (p *pipeline) fail(err error) {
+	if p.req.Timeout > 0 && errors.Is(err, context.DeadlineExceeded) && p.ctx.Err() != nil {
+		if cause := context.Cause(p.ctx); cause != nil {
+			err = cause
+		}
+	}
+	p.out.Err = err
+	p.out.Report.Error = err.Error()
+}
+
+func (p *pipeline) progress(stage, program string, done, total int) {
+	if p.req.Progress != nil {
+		p.req.Progress(Progress{stage, program, done, total})
+	}
+}
+
+// open finds out what the file is.
+func (p *pipeline) open() error {
+	path, err := filepath.Abs(p.req.Path)
+	if err != nil {
+		return err
+	}
+	p.req.Path = path
+	p.dir = filepath.Dir(path)
+	p.out.Watch = append(p.out.Watch, path)
+	data, ok := p.req.Overlay[path]
+	if !ok {
+		if data, err = os.ReadFile(path); err != nil {
+			return fileError(err)
+		}
+	}
+	if isObject(data) {
+		p.object = data
+		return nil
+	}
+	switch ext := strings.ToLower(filepath.Ext(path)); {
+	case ext == ".o" || ext == ".obj" || ext == ".elf":
+		return &elfbpf.Error{Object: p.out.Report.Path, Reason: "this is no ELF file",
+			Advice: "compile a BPF source into it (clang -target bpf -O2 -g -c), or give the source itself"}
+	case bytes.IndexByte(data, 0) >= 0:
+		return fmt.Errorf("%s: this is neither an ELF object nor C source: it has null bytes", p.out.Report.Path)
+	}
+	return nil
+}
+
+func isObject(data []byte) bool { return bytes.HasPrefix(data, []byte("\x7fELF")) }
+
+// fileError says what to do about a file that cannot be read.
+func fileError(err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) && errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s: no such file", pe.Path)
+	}
+	if errors.As(err, &pe) {
+		return fmt.Errorf("%s: it cannot be read: %w", pe.Path, pe.Err)
+	}
+	return err
+}
+
+// compile makes the object of a C source.
+func (p *pipeline) compile() error {
+	if p.object != nil {
+		return nil
+	}
+	p.progress("compiling", "", 0, 0)
+	out, err := clangdriver.Compile(p.ctx, clangdriver.Request{
+		Path:     p.req.Path,
+		Platform: p.cfg.platformName(),
+		Overlay:  p.req.Overlay,
+		Settings: p.cfg.clang,
+	})
+	p.out.Compile = out
+	if out != nil {
+		p.out.Watch = append(p.out.Watch, out.Files...)
+		p.out.Missing = append(p.out.Missing, out.Missing...)
+		if out.Platform != "" {
+			p.out.Report.Platform, p.out.Report.Why = out.Platform, out.Why
+		}
+	}
+	if err != nil {
+		return err
+	}
+	n := 0
+	first := ""
+	for _, d := range out.Diagnostics {
+		if d.Severity == clangdriver.SeverityError {
+			if n == 0 {
+				first = d.Message
+				if d.Line > 0 {
+					first = fmt.Sprintf("%s:%d:%d: %s", p.shown(d.File), d.Line, d.Column, d.Message)
+				}
+			}
+			n++
+		}
+	}
+	if out.Object == nil {
+		p.out.CompileErrors = n > 0
+		switch n {
+		case 0:
+			return fmt.Errorf("%s: clang made no object and gave no reason", p.out.Report.Path)
+		case 1:
+			return fmt.Errorf("it does not compile: %s", first)
+		}
+		return fmt.Errorf("it does not compile: %d errors, the first: %s", n, first)
+	}
+	p.object = out.Object
+	return nil
+}
+
+// shown is a path as messages show it: relative to the source if it lies below
+// its directory and the request's path was relative, else as it is.
+func (p *pipeline) shown(path string) string {
+	if path == p.req.Path {
+		return p.out.Report.Path
+	}
+	return path
+}
+
+// parse reads the object, with the hooks of the platform and the declared ones.
+func (p *pipeline) parse() error {
+	p.progress("reading", "", 0, 0)
+	if err := p.choosePlatform(); err != nil {
+		return err
+	}
+	obj, err := elfbpf.Parse(p.out.Report.Path, p.object, elfbpf.Options{Platform: p.out.Platform})
+	if err == nil && p.cfg.platform == "" && p.out.Compile == nil {
+		// Nothing but the object says which platform it is for.
+		if name, why := objectPlatform(obj); name != "" && name != p.out.Platform.Name {
+			p.cfg.platform, p.cfg.platformWhy = name, why
+			if err := p.choosePlatform(); err != nil {
+				return err
+			}
+			obj, err = elfbpf.Parse(p.out.Report.Path, p.object, elfbpf.Options{Platform: p.out.Platform})
+		} else if name != "" {
+			p.out.Report.Why = why
+		}
+	}
+	if err != nil {
+		return err
+	}
+	p.out.Object = obj
+	p.out.Sources = p.sources()
+	return p.choosePrograms()
+}
+
+// objectPlatform tells by the context types of an object's programs which
+// platform it is for.
+func objectPlatform(obj *elfbpf.Object) (name, why string) {
+	for _, prog := range obj.Programs {
+		f := strings.Fields(strings.NewReplacer("*", " ", "const ", "").Replace(prog.ContextType))
+		if len(f) == 0 {
+			continue
+		}
+		switch t := f[len(f)-1]; t {
+		case "xdp_md_t", "bind_md_t", "bpf_sock_addr_t", "bpf_sock_ops_t", "sample_program_context_t":
+			return "windows", fmt.Sprintf("%s takes %s", prog.Name, prog.ContextType)
+		case "__sk_buff", "xdp_md", "pt_regs", "bpf_sock_addr", "bpf_sock_ops", "bpf_sock", "sk_msg_md", "bpf_perf_event_data":
+			return "linux", fmt.Sprintf("%s takes %s", prog.Name, prog.ContextType)
+		}
+	}
+	return "", ""
+}
+
+// choosePrograms finds the programs that were asked for and their types.
+func (p *pipeline) choosePrograms() error {
+	req, obj := p.req, p.out.Object
+	others := false // the object has programs besides the functions of .text
+	for _, prog := range obj.Programs {
+		others = others || prog.Section != ".text"
+	}
+	sections, functions := map[string]bool{}, map[string]bool{}
+	for _, prog := range obj.Programs {
+		sections[prog.Section] = true
+		if req.Section != "" && prog.Section != req.Section {
+			continue
+		}
+		functions[prog.Name] = true
+		if req.Program != "" && prog.Name != req.Program {
+			continue
+		}
+		po := &ProgramOutcome{Program: prog}
+		named := req.Program != "" || req.Section == ".text"
+		po.Skipped = prog.Section == ".text" && others && !req.All && !named
+		po.Type, po.TypeBy = p.cfg.programType(p.out.Platform, prog)
+		p.out.Programs = append(p.out.Programs, po)
+	}
+	switch name := p.out.Report.Path; {
+	case len(obj.Programs) == 0:
+		return &elfbpf.Error{Object: name, Reason: "it has no program",
+			Advice: "put the function into a section of its own: __attribute__((section(\"xdp\"), used))"}
+	case len(p.out.Programs) > 0:
+		return nil
+	case req.Section != "" && !sections[req.Section]:
+		return &elfbpf.Error{Object: name, Reason: fmt.Sprintf("it has no section %s with programs", req.Section),
+			Advice: "it has " + list(sections)}
+	default:
+		return &elfbpf.Error{Object: name, Section: req.Section, Reason: fmt.Sprintf("it has no program %s", req.Program),
+			Advice: "it has " + list(functions)}
+	}
+}
+
+func list(set map[string]bool) string {
+	names := make([]string, 0, len(set))
+	for n := range set {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
+}
+
+// judge verifies the programs and explains the results.
+func (p *pipeline) judge() error {
+	if p.req.NoVerify {
+		return p.ctx.Err()
+	}
+	var work []*ProgramOutcome
+	for _, po := range p.out.Programs {
+		if !po.Skipped {
+			work = append(work, po)
+		}
+	}
+	order := slices.Clone(work)
+	slices.SortStableFunc(order, func(a, b *ProgramOutcome) int { return len(b.Program.Code) - len(a.Program.Code) })
+	maps := make([]platform.Map, len(p.out.Object.Maps))
+	for i, m := range p.out.Object.Maps {
+		maps[i] = m.Map
+	}
+	jobs := p.req.Jobs
+	if jobs <= 0 {
+		jobs = runtime.GOMAXPROCS(0)
+	}
+	jobs = min(jobs, len(order))
+	next := make(chan *ProgramOutcome)
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	done := 0
+	for range jobs {
+		wg.Go(func() {
+			for po := range next {
+				p.judgeProgram(po, maps)
+				mu.Lock()
+				done++
+				p.progress("verifying", po.Program.Section+" "+po.Program.Name, done, len(order))
+				mu.Unlock()
+			}
+		})
+	}
+	for _, po := range order {
+		next <- po
+	}
+	close(next)
+	wg.Wait()
+	for _, po := range work {
+		if po.Report != nil {
+			p.out.Report.Programs = append(p.out.Report.Programs, po.Report)
+		}
+	}
+	if err := p.ctx.Err(); err != nil {
+		return err
+	}
+	return nil
+}
+
+// judgeProgram verifies one program and explains the result.
+func (p *pipeline) judgeProgram(po *ProgramOutcome, maps []platform.Map) {
+	in := explain.Input{
+		Object:   p.out.Object,
+		Program:  po.Program,
+		Platform: p.out.Platform,
+		Type:     po.Type,
+		Sources:  p.out.Sources,
+		Path:     p.sourcePath,
+		NoFacts:  p.req.NoFacts,
+	}
+	start := time.Now()
+	defer func() {
+		if r := recover(); r != nil {
+			po.Result = nil
+			in.Result = nil
+			in.Code = "BPF-internal"
+			in.Reason = fmt.Sprintf("bpfls stopped with an internal error at this program: %v", r)
+			in.Advice = "Please report it, with the object"
+			in.Unknown = true
+			po.Report = explain.Explain(in)
+		}
+		po.Report.Seconds = time.Since(start).Seconds()
+	}()
+	if p.ctx.Err() == nil && po.Program.Err == nil {
+		result, err := verifier.Analyze(p.ctx, verifier.Input{
+			Code:     po.Program.Code,
+			Maps:     maps,
+			Platform: p.out.Platform,
+			Type:     po.Type,
+		}, verifier.Options{Termination: p.cfg.termination})
+		po.Result = result
+		if err != nil && p.ctx.Err() == nil {
+			panic(err)
+		}
+	}
+	in.Result = po.Result
+	if po.Type != nil && po.Type.Context != nil && po.Program.Context != nil {
+		in.Context = platform.CompareContext(layout(po.Program.Context), po.Type.Context)
+	}
+	switch {
+	case po.Result == nil && po.Program.Err == nil:
+		in.Unknown = true
+		in.Reason = "it was not verified: the work was cancelled"
+		if cause := context.Cause(p.ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+			in.Reason = "it was not verified: " + cause.Error()
+		}
+	case p.notOptimised(po):
+		in.Code = "BPF-not-optimized"
+		in.Reason = "this call was compiled without optimisation: the helper's number is loaded from memory and called through a register (callx), and a verifier needs it in the instruction"
+		in.Advice = "Compile with -O2"
+	case po.Type == nil || po.Type.Context == nil:
+		in.Code = "BPF-no-hook"
+		in.Reason, in.Advice = p.noHook(po.Program)
+	}
+	po.Report = explain.Explain(in)
+}
+
+// notOptimised reports whether a program was refused for calling a helper through
+// a register.
+func (p *pipeline) notOptimised(po *ProgramOutcome) bool {
+	calls := po.Program.IndirectHelperCalls()
+	if len(calls) == 0 || p.out.Platform.Options.CallX {
+		return false
+	}
+	return po.Program.Err != nil || po.Result != nil && po.Result.Verdict == verifier.Rejected &&
+		(po.Result.At < 0 || slices.Contains(calls, po.Result.At))
+}
+
+// noHook says that a section names no hook and how to choose one.
+func (p *pipeline) noHook(prog *elfbpf.Program) (reason, advice string) {
+	os := "Linux"
+	if p.out.Platform.Name == "windows" {
+		os = "eBPF for Windows"
+	}
+	var prefixes []string
+	for _, t := range p.out.Platform.Types {
+		if len(t.Prefixes) > 0 && t.Context != nil {
+			prefixes = append(prefixes, t.Prefixes[0])
+		}
+	}
+	slices.Sort(prefixes)
+	prefixes = slices.Compact(prefixes)
+	example := "bind"
+	if len(prefixes) > 0 && !slices.Contains(prefixes, example) {
+		example = prefixes[0]
+	}
+	if len(prefixes) > 8 {
+		prefixes = append(prefixes[:8], "...")
+	}
+	return fmt.Sprintf("section %s names no hook of %s (%s)", prog.Section, os, strings.Join(prefixes, ", ")),
+		fmt.Sprintf("Name the section after its hook, or say what it is: --type %[1]s, type = %[1]q in bpfls.toml, or a comment // bpfls: type=%[1]s before the function", example)
+}
+
+func layout(s *elfbpf.Struct) platform.StructLayout {
+	l := platform.StructLayout{Name: s.Name, Size: s.Size}
+	for _, m := range s.Members {
+		l.Members = append(l.Members, platform.Field{Name: m.Name, Type: m.Type, Offset: m.Offset, Size: m.Size})
+	}
+	return l
 }

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"bpfls/report"
+	"bpfls/session"
+	"bpfls/verifier"
+)
+
+// inputFlags are the flags of every command that reads programs.
+type inputFlags struct {
+	Platform    string `help:"Platform of the programs: auto, windows or linux." default:"auto" enum:"auto,windows,linux" placeholder:"P"`
+	Type        string `help:"Program type of every program: its name, or a section prefix." placeholder:"T"`
+	Termination string `help:"Whether loops must be proven to end: auto (on for Windows, off for Linux), on, off." default:"auto" enum:"auto,on,off" placeholder:"auto|on|off"`
+	Hooks       string `help:"File that declares more hooks." placeholder:"FILE"`
+	Format      string `help:"Form of the output: text, netsh, json, sarif, msbuild." default:"text" enum:"text,netsh,json,sarif,msbuild" placeholder:"F"`
+	Level       string `help:"How much is shown: normal, informational, verbose." default:"" enum:",normal,informational,verbose" placeholder:"L"`
+}
+
+// check refuses what is not built yet.
+func (f *inputFlags) check(formats ...string) error {
+	for _, known := range formats {
+		if f.Format == known {
+			return nil
+		}
+	}
+	return unbuilt("--format " + f.Format)
+}
+
+func (f *inputFlags) request(path string) session.Request {
+	return session.Request{Path: path, Choices: session.Choices{
+		Platform:    f.Platform,
+		Type:        f.Type,
+		Termination: tristate(f.Termination),
+		Hooks:       f.Hooks,
+	}}
+}
+
+func tristate(s string) verifier.Tristate {
+	switch s {
+	case "on":
+		return verifier.On
+	case "off":
+		return verifier.Off
+	}
+	return verifier.Auto
+}
+
+// shorten makes paths below the working directory relative to it.
+func (p *program) shorten(path string) string {
+	if p.dir == "" || !filepath.IsAbs(path) {
+		return path
+	}
+	rel, err := filepath.Rel(p.dir, path)
+	if err != nil || strings.HasPrefix(rel, "..") && len(rel) > len(path) {
+		return path
+	}
+	return rel
+}
+
+// diagnostics writes clang's diagnostics of a source, as clang does.
+func (p *program) diagnostics(o *session.Outcome) {
+	if o.Compile == nil {
+		return
+	}
+	for _, d := range o.Compile.Diagnostics {
+		place := ""
+		if d.Line > 0 {
+			place = fmt.Sprintf("%s:%d:%d: ", p.shorten(d.File), d.Line, d.Column)
+		}
+		option := ""
+		if d.Option != "" {
+			option = " [" + d.Option + "]"
+		}
+		fmt.Fprintf(p.stderr, "%s%s: %s%s\n", place, d.Severity, d.Message, option)
+		for _, n := range d.Notes {
+			if n.Line > 0 {
+				fmt.Fprintf(p.stderr, "  %s:%d:%d: %s: %s\n", p.shorten(n.File), n.Line, n.Column, n.Severity, n.Message)
+			}
+		}
+	}
+}
+
+// failed writes why a file could not be judged.
+func (p *program) failed(o *session.Outcome) {
+	if o.Err == nil {
+		return
+	}
+	message := o.Err.Error()
+	if !strings.HasPrefix(message, o.Report.Path) && !filepath.IsAbs(message) {
+		message = o.Report.Path + ": " + message
+	}
+	fmt.Fprintf(p.stderr, "bpfls: %s\n", message)
+}
+
+// load reads a file without verifying its programs.
+func (p *program) load(f *inputFlags, file, section, function string) (*session.Outcome, error) {
+	req := f.request(file)
+	req.Section, req.Program, req.NoVerify, req.All = section, function, true, true
+	o := session.Run(p.ctx, req)
+	p.diagnostics(o)
+	if o.Err != nil {
+		p.failed(o)
+		return o, &exit{code: exitUnjudged}
+	}
+	return o, nil
+}
+
+func rows(o *session.Outcome) []report.ProgramRow {
+	out := make([]report.ProgramRow, 0, len(o.Programs))
+	for _, po := range o.Programs {
+		out = append(out, report.ProgramRow{Program: po.Program, Type: po.Type})
+	}
+	return out
+}

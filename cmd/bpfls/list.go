@@ -1,0 +1,72 @@
+package main
+
+import (
+	"bpfls/platform"
+	"bpfls/report"
+)
+
+type sectionsCmd struct {
+	inputFlags
+	All     bool   `help:"List every section of the ELF file, as llvm-objdump -h does."`
+	File    string `arg:"" help:"C source or BPF object."`
+	Section string `arg:"" optional:"" help:"Section; with statistics of its programs."`
+	Program string `arg:"" optional:"" help:"Program of the section."`
+}
+
+func (c *sectionsCmd) Run(p *program) error {
+	if err := c.check("text", "netsh"); err != nil {
+		return err
+	}
+	o, err := p.load(&c.inputFlags, c.File, c.Section, c.Program)
+	if err != nil {
+		return err
+	}
+	level := c.Level
+	if level == "" && c.Section != "" {
+		level = "verbose" // as netsh
+	}
+	switch {
+	case c.All:
+		return report.ELFSections(p.stdout, o.Object)
+	case level == "verbose":
+		maps := make([]platform.Map, len(o.Object.Maps))
+		for i, m := range o.Object.Maps {
+			maps[i] = m.Map
+		}
+		return report.NetshStatistics(p.stdout, rows(o), o.Object.Maps, maps, o.Platform)
+	}
+	return report.NetshSections(p.stdout, rows(o), o.Object.Maps, o.Platform)
+}
+
+type disassembleCmd struct {
+	inputFlags
+	Bytes       bool   `help:"Show the bytes of each instruction, as llvm-objdump -S does."`
+	Relocations bool   `help:"Show the relocations, as llvm-objdump -r does."`
+	File        string `arg:"" help:"C source or BPF object."`
+	Section     string `arg:"" optional:"" help:"Section of the program."`
+	Program     string `arg:"" optional:"" help:"Program of the section."`
+}
+
+func (c *disassembleCmd) Run(p *program) error {
+	if err := c.check("text", "netsh"); err != nil {
+		return err
+	}
+	o, err := p.load(&c.inputFlags, c.File, c.Section, c.Program)
+	if err != nil {
+		return err
+	}
+	if c.Bytes || c.Relocations {
+		return report.Objdump(p.stdout, o.Object, o.Platform, report.ObjdumpOptions{
+			Section: c.Section, Program: c.Program, Bytes: c.Bytes, Relocations: c.Relocations})
+	}
+	all := rows(o)
+	if c.Format == "netsh" {
+		all = all[:1] // netsh shows the first one that matches
+	}
+	for _, r := range all {
+		if err := report.Disassembly(p.stdout, r, o.Platform, report.DisassemblyOptions{Title: len(all) > 1}); err != nil {
+			return &exit{exitUnjudged, c.File + ": " + r.Program.Section + " " + r.Program.Name + ": " + err.Error()}
+		}
+	}
+	return nil
+}

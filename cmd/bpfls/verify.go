@@ -1,0 +1,200 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"bpfls/explain"
+	"bpfls/report"
+	"bpfls/session"
+)
+
+type verifyCmd struct {
+	inputFlags
+	Section string        `help:"Verify only the programs of this section." placeholder:"S"`
+	Program string        `help:"Verify only the program of this name." placeholder:"F"`
+	All     bool          `help:"Verify functions of .text too where the object has other programs."`
+	Engine  string        `help:"Who judges: builtin, kernel, both." default:"builtin" enum:"builtin,kernel,both" placeholder:"E"`
+	Timeout time.Duration `help:"Time limit per file, compilation included (30s, 2m); 0: none." placeholder:"D"`
+	Jobs    int           `short:"j" help:"Programs that are verified at once; 0: one per processor." placeholder:"N"`
+	Fixes   bool          `help:"Look for changes that make failing programs pass."`
+	Files   []string      `arg:"" name:"file" help:"C sources and BPF objects."`
+}
+
+func (c *verifyCmd) Run(p *program) error {
+	if err := c.check("text", "netsh", "json"); err != nil {
+		return err
+	}
+	switch {
+	case c.Engine != "builtin":
+		return unbuilt("--engine " + c.Engine)
+	case c.Fixes:
+		return unbuilt("--fixes")
+	case c.Format == "netsh" && c.Level == "informational":
+		return unbuilt("--format netsh --level informational")
+	case c.Format == "text" && c.Level == "verbose":
+		return unbuilt("--format text --level verbose (--format netsh has it)")
+	case c.Jobs < 0:
+		return usage("-j %d: the number of jobs is not negative", c.Jobs)
+	}
+	reports := make([]*explain.Report, 0, len(c.Files))
+	code := exitPass
+	for o := range p.outcomes(c) {
+		if p.ctx.Err() != nil {
+			return &exit{exitUnjudged, "interrupted"}
+		}
+		code = max(code, verdict(o))
+		reports = append(reports, o.Report)
+		if c.Format != "json" {
+			p.diagnostics(o)
+			if err := c.write(p, o); err != nil {
+				return err
+			}
+		}
+		p.failed(o)
+	}
+	if c.Format == "json" {
+		if err := report.JSON(p.stdout, version(), reports, p.shorten); err != nil {
+			return err
+		}
+	}
+	if code != exitPass {
+		return &exit{code: code}
+	}
+	return nil
+}
+
+func (c *verifyCmd) request(file string) session.Request {
+	req := c.inputFlags.request(file)
+	req.Section, req.Program, req.All = c.Section, c.Program, c.All
+	req.Jobs, req.Timeout = c.Jobs, c.Timeout
+	req.NoFacts = c.Format != "text"
+	return req
+}
+
+// outcomes judges the files, several at once, and yields them in order.
+func (p *program) outcomes(c *verifyCmd) func(func(*session.Outcome) bool) {
+	jobs := c.Jobs
+	if jobs == 0 {
+		jobs = runtime.GOMAXPROCS(0)
+	}
+	return func(yield func(*session.Outcome) bool) {
+		results := make([]chan *session.Outcome, len(c.Files))
+		for i := range results {
+			results[i] = make(chan *session.Outcome, 1)
+		}
+		slots := make(chan struct{}, jobs)
+		bar := p.newProgress(len(c.Files))
+		defer bar.clear()
+		go func() {
+			for i, file := range c.Files {
+				slots <- struct{}{}
+				go func() {
+					defer func() { <-slots }()
+					req := c.request(file)
+					req.Progress = func(s session.Progress) { bar.show(file, s) }
+					results[i] <- session.Run(p.ctx, req)
+				}()
+			}
+		}()
+		for i := range results {
+			o := <-results[i]
+			bar.clear()
+			if !yield(o) {
+				return
+			}
+		}
+	}
+}
+
+// verdict is the exit code of one file.
+func verdict(o *session.Outcome) int {
+	if o.Err != nil {
+		return exitUnjudged
+	}
+	code := exitPass
+	for _, prog := range o.Report.Programs {
+		switch prog.Verdict {
+		case "pass":
+		case "fail", "rejected":
+			code = max(code, exitFail)
+		default:
+			code = exitUnjudged
+		}
+	}
+	return code
+}
+
+func (c *verifyCmd) write(p *program, o *session.Outcome) error {
+	if c.Format == "netsh" {
+		for _, po := range slices.Backward(o.Programs) {
+			if po.Skipped || po.Report == nil {
+				continue
+			}
+			var err error
+			switch {
+			case po.Result == nil:
+				_, err = fmt.Fprintf(p.stdout, "error: %s\n", po.Report.Reason)
+			case c.Level == "verbose":
+				return unbuilt("--format netsh --level verbose")
+			default:
+				err = report.NetshVerification(p.stdout, po.Program, po.Result)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return report.Text(p.stdout, o.Report, report.Options{
+		Color: p.terminal,
+		Times: p.terminal,
+		Path:  p.shorten,
+		Facts: c.Level == "informational",
+	})
+}
+
+// progress shows on a terminal what is being done once it takes long.
+type progress struct {
+	p       *program
+	mu      sync.Mutex
+	start   time.Time
+	shown   bool
+	files   int
+	current string
+}
+
+func (p *program) newProgress(files int) *progress {
+	return &progress{p: p, start: time.Now(), files: files}
+}
+
+func (b *progress) show(file string, s session.Progress) {
+	if !b.p.progress {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if time.Since(b.start) < time.Second/2 {
+		return
+	}
+	line := fmt.Sprintf("%s: %s", file, s.Stage)
+	if s.Total > 1 {
+		line += fmt.Sprintf(" %d of %d", s.Done, s.Total)
+	}
+	if line != b.current {
+		fmt.Fprintf(b.p.stderr, "\r\x1b[K%s", line)
+		b.shown, b.current = true, line
+	}
+}
+
+func (b *progress) clear() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.shown {
+		fmt.Fprint(b.p.stderr, "\r\x1b[K")
+		b.shown, b.current = false, ""
+	}
+}
