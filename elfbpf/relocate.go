@@ -8,17 +8,6 @@ import (
 	"bpfls/isa"
 )
 
-// kconfig are the values of the variables that libbpf provides (extern ...
-// __kconfig) as the verifier assumes them.
-var kconfig = map[string]uint64{
-	"LINUX_KERNEL_VERSION":      6<<16 | 6<<8,
-	"LINUX_HAS_SYSCALL_WRAPPER": 1,
-	"LINUX_HAS_BPF_COOKIE":      1,
-	"CONFIG_HZ":                 250,
-	"CONFIG_BPF_SYSCALL":        1,
-	"CONFIG_DEFAULT_HOSTNAME":   'l', // the first character of "localhost"
-}
-
 // relocate applies one relocation to the instruction at slot of p. It reports
 // false where the symbol cannot be resolved; an error rejects the whole object.
 func (r *reader) relocate(p *program, slot int, sym *symbol, addend int64) (bool, error) {
@@ -26,7 +15,7 @@ func (r *reader) relocate(p *program, slot int, sym *symbol, addend int64) (bool
 	in := &code[slot]
 	undefined := sym.section == shnUndef
 	if undefined {
-		if value, ok := kconfig[sym.name]; ok {
+		if value, ok := r.opt.Platform.Extern(sym.name); ok {
 			if done, err := loadConstant(code, slot, value); done || err != nil {
 				return done, err
 			}
