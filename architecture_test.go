@@ -41,7 +41,7 @@ var restricted = map[string][]string{
 	"net":                        {"cmd/bpfls"},
 	"net/http":                   {},
 	"os":                         {"clangdriver", "session", "cmd/bpfls"},
-	"time":                       {"clangdriver", "session", "lsp", "cmd/bpfls"},
+	"time":                       {"clangdriver", "settings", "session", "lsp", "cmd/bpfls"},
 	"github.com/cilium/ebpf":     {"elfbpf"},
 	"github.com/alecthomas/kong": {"cmd/bpfls"},
 	"debug/dwarf":                {"elfbpf", "explain"},
