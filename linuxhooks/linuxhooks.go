@@ -4,6 +4,8 @@
 package linuxhooks
 
 import (
+	"strconv"
+
 	"strings"
 
 	"bpfls/platform"
@@ -25,6 +27,7 @@ var linux = platform.Platform{
 	Kfunc:         kfunc,
 	Kfuncs:        kfuncs,
 	HelperMessage: helperMessage,
+	MapMessage:    mapMessage,
 	SocketFields:  socketFields,
 	SocketSize:    80,
 	Options: platform.Options{
@@ -194,3 +197,6 @@ var socketFields = []platform.SocketField{
 	{Offset: 72, Span: 4, MaxWidth: 4, Narrow: true},                    // state
 	{Offset: 76, Span: 4, MaxWidth: 4, Narrow: true},                    // rx_queue_mapping
 }
+
+// mapMessage words that no map has a descriptor, as PREVAIL does.
+func mapMessage(fd int) string { return "map_fd " + strconv.Itoa(fd) + " not found" }

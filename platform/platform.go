@@ -231,6 +231,10 @@ type Platform struct {
 	// HelperMessage words the refusal of a helper as the platform's reference
 	// verifier does.
 	HelperMessage func(*HelperError) string
+	// MapMessage words that no map has a descriptor, as the platform's reference
+	// verifier does. That comes up only while a program is analyzed: as the inner
+	// map of a map that declares none.
+	MapMessage func(fd int) string
 	// SocketFields is the layout of struct bpf_sock; nil where the platform has none.
 	SocketFields []SocketField
 	SocketSize   int

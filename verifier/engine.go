@@ -39,6 +39,7 @@ type run struct {
 	maxVisits int
 	cancelled *atomic.Bool
 	stop      error // why the run ended early
+	stopAt    cfg.NodeID
 
 	assume bool // go on behind failures
 }
@@ -61,6 +62,12 @@ func (e *errInternal) Error() string { return e.text }
 type errLimit struct{ text string }
 
 func (e *errLimit) Error() string { return e.text }
+
+// errReject says why a program cannot be judged where that shows only while it
+// is analyzed.
+type errReject struct{ text string }
+
+func (e *errReject) Error() string { return e.text }
 
 func (p *program) init(in Input, g *cfg.Graph) {
 	o := &in.Platform.Options
@@ -235,7 +242,12 @@ func (r *run) visit(id cfg.NodeID) {
 		}
 		checks := r.g.Checks(id)
 		for i := range checks {
-			if msg, ok := r.check(pre, &checks[i], id); !ok {
+			msg, ok := r.check(pre, &checks[i], id)
+			if r.reject != nil {
+				r.stop, r.stopAt = r.reject, id
+				return
+			}
+			if !ok {
 				r.setFailure(id, i, msg)
 				return
 			}
@@ -246,6 +258,9 @@ func (r *run) visit(id cfg.NodeID) {
 	st := pre.share()
 	if !st.bottom() {
 		r.transfer(&st, id)
+		if r.reject != nil {
+			r.stop, r.stopAt = r.reject, id
+		}
 		if st.bottom() {
 			r.drop(&st)
 			if op.Kind != cfg.Assume {
@@ -436,8 +451,12 @@ func analyze(ctx context.Context, in Input, opt Options) (*Result, error) {
 	err := r.solve(r.entry())
 	var internal *errInternal
 	var limit *errLimit
+	var reject *errReject
 	switch {
 	case err == nil:
+	case errors.As(err, &reject):
+		res.Verdict, res.Reason, res.At = Rejected, err.Error(), g.Slot(r.stopAt)
+		return res, nil
 	case errors.As(err, &internal) || errors.As(err, &limit) || errors.Is(err, zone.ErrTooManyVariables):
 		res.Verdict, res.Reason = Unknown, err.Error()
 		return res, nil

@@ -341,19 +341,19 @@ const samples = "corpus/ebpf-samples"
 func TestParityCorpus(t *testing.T) {
 	rows := readTable(t, "corpus/prevail-verdicts.tsv")
 	s := compare(t, &judge{root: shared(t, samples), platform: "linux"}, rows)
-	s.atLeast(t, score{verdict: 0, pc: 0, message: 0})
+	s.atLeast(t, score{verdict: 586, pc: 140, message: 140})
 }
 
 func TestParityTermination(t *testing.T) {
 	rows := readTable(t, "corpus/prevail-termination.tsv")
 	s := compare(t, &judge{root: shared(t, samples), platform: "linux"}, rows)
-	s.atLeast(t, score{verdict: 0, pc: 0, message: 0, bound: 0})
+	s.atLeast(t, score{verdict: 586, pc: 141, message: 141, bound: 442})
 }
 
 func TestParityWindows(t *testing.T) {
 	rows := readTable(t, "corpus/prevail-windows.tsv")
 	s := compare(t, &judge{root: shared(t, samples), platform: "windows"}, rows)
-	s.atLeast(t, score{verdict: 0, pc: 0, message: 0, bound: 0})
+	s.atLeast(t, score{verdict: 1277, pc: 228, message: 228, bound: 132})
 }
 
 func TestParityGenerated(t *testing.T) {
@@ -368,8 +368,8 @@ func TestParityGenerated(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := compare(t, &judge{root: root, platform: name}, rows)
 			s.atLeast(t, map[string]score{
-				"linux":   {verdict: 0, pc: 0, message: 0, bound: 0},
-				"windows": {verdict: 0, pc: 0, message: 0, bound: 0},
+				"linux":   {verdict: 734, pc: 434, message: 434, bound: 79},
+				"windows": {verdict: 348, pc: 251, message: 251, bound: 92},
 			}[name])
 		})
 	}
@@ -378,11 +378,11 @@ func TestParityGenerated(t *testing.T) {
 func TestParityTraps(t *testing.T) {
 	rows := readTable(t, "traps/prevail.tsv")
 	s := compare(t, &judge{root: shared(t, "traps"), platform: "linux"}, rows)
-	s.atLeast(t, score{verdict: 0, pc: 0, message: 0, bound: 0})
+	s.atLeast(t, score{verdict: 196, pc: 53, message: 53, bound: 65})
 }
 
 func TestParityMutants(t *testing.T) {
 	rows := readTable(t, "corpus/prevail-mutants.tsv")
 	s := compare(t, &judge{root: shared(t, samples), platform: "linux"}, rows)
-	s.atLeast(t, score{verdict: 0, pc: 0, message: 0})
+	s.atLeast(t, score{verdict: 3998, pc: 2180, message: 2180})
 }

@@ -460,5 +460,6 @@ type program struct {
 	maxPacket int
 	strict    bool
 	noDivZero bool
+	reject    error      // why no verdict can be given, found while analyzing
 	counters  []zone.Var // of loops, by counter node
 }

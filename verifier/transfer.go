@@ -3,6 +3,7 @@ package verifier
 import (
 	"math"
 	"math/bits"
+	"strconv"
 
 	"bpfls/isa"
 	"bpfls/platform"
@@ -216,6 +217,17 @@ func (p *program) mapFD(fd int) *platform.Map {
 	return nil
 }
 
+// noMap ends the run: a descriptor that the program can get names no map.
+func (p *program) noMap(fd int) {
+	if p.reject == nil {
+		text := "map_fd " + strconv.Itoa(fd) + " not found"
+		if f := p.in.Platform.MapMessage; f != nil {
+			text = f(fd)
+		}
+		p.reject = &errReject{text}
+	}
+}
+
 // maps calls f for each map whose descriptor r may hold, until it returns false.
 // The result is false if these are not known, or too many.
 func (p *program) maps(st *state, r isa.Reg, f func(m *platform.Map) bool) bool {
@@ -230,6 +242,7 @@ func (p *program) maps(st *state, r isa.Reg, f func(m *platform.Map) bool) bool 
 	for fd := lo; fd <= hi; fd++ {
 		m := p.mapFD(int(fd))
 		if m == nil {
+			p.noMap(int(fd))
 			return false
 		}
 		if !f(m) {
@@ -282,6 +295,9 @@ func (p *program) loadMap(st *state, r isa.Reg, fd int, nullable bool) {
 	v := zone.RegSlot(r)
 	p.havoc(st, v, typedKinds)
 	m := p.mapFD(fd)
+	if m == nil {
+		p.noMap(fd)
+	}
 	if m != nil && p.in.Platform.MapType(m.Type).Value == platform.ValueProgram {
 		p.assignType(st, v, TypeMapPrograms)
 		p.mutZone(st).AssignConst(reg(r, zone.KindMapFDPrograms), int64(fd))
@@ -300,6 +316,8 @@ func (p *program) loadMapAddress(st *state, in *isa.Inst) {
 	z.AssignConst(reg(in.Dst, zone.KindSharedOffset), int64(in.NextImm))
 	if m := p.mapFD(int(in.Imm)); m != nil {
 		z.AssignConst(reg(in.Dst, zone.KindSharedRegionSize), int64(m.ValueSize))
+	} else {
+		p.noMap(int(in.Imm))
 	}
 	p.validPointer(st, in.Dst, false)
 }

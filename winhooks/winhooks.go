@@ -29,6 +29,7 @@ var windows = platform.Platform{
 	Names:         platform.NamePrefix,
 	Unknown:       &unspec,
 	HelperMessage: helperMessage,
+	MapMessage:    mapMessage,
 	Options: platform.Options{
 		Termination:   true,
 		StackSize:     512,
@@ -140,4 +141,10 @@ func helperMessage(e *platform.HelperError) string {
 		return "helper ID is negative: " + id
 	}
 	return "helper prototype not found: " + id
+}
+
+// mapMessage words that no map has a descriptor, as ebpf-for-windows does: it keeps
+// descriptors as unsigned numbers.
+func mapMessage(fd int) string {
+	return "Map cache entry for original map fd " + strconv.FormatUint(uint64(fd), 10) + " not found."
 }
