@@ -170,14 +170,17 @@ func Doctor(ctx context.Context, req Request) *Setup { return shared.Doctor(ctx,
 
 // Setup is what Compile would use for a source.
 type Setup struct {
-	Clang           Clang    // zero where ClangError is not nil
-	Error           error    // why there is no clang: a *NotFoundError or a context error
-	Looked          []string // every place that was looked at for clang, with what was there
-	Oldest          bool     // Clang is older than OldestTested
+	Clang       Clang    // zero where Error is not nil
+	Error       error    // why there is no clang: a *NotFoundError or a context error
+	Looked      []string // every place that was looked at for clang, with what was there
+	Oldest      bool     // Clang is older than OldestTested
+	SourceError error    // the source cannot be read, or a setting is wrong; what follows is then empty
+
 	Platform, Why   string
 	Flags           []Flag
 	Ignored         []Flag
 	Headers         []HeaderDir // in the order of the search
+	NotFound        []string    // includes that no directory has, skipped ones too
 	CompileCommands string      // the database, "" where there is none
 	InDatabase      bool        // the source has an entry of its own in it
 	Command         []string
