@@ -11,6 +11,7 @@ import (
 	"bpfls/elfbpf"
 	"bpfls/explain"
 	"bpfls/platform"
+	"bpfls/settings"
 	"bpfls/verifier"
 )
 
@@ -22,7 +23,11 @@ type Choices struct {
 	Type        string // program type of every program, or a section name prefix
 	Termination verifier.Tristate
 	Hooks       string // file of declared hooks, read besides those of bpfls.toml
-	Clang       clangdriver.Settings
+	// Editor is the editor's settings, a JSON object or nil; relative paths in it
+	// begin in Workspace.
+	Editor    []byte
+	Workspace string
+	Clang     clangdriver.Settings
 }
 
 // Request is the judgement of one file.
@@ -79,6 +84,13 @@ type Outcome struct {
 	// looked for in vain and would be used if they appeared.
 	Watch   []string
 	Missing []string
+	// Settings are those that hold for the file, each with its origin; nil where
+	// the file could not be read. Problems are the errors in settings files, the
+	// editor's settings and comments; what is right in them was used.
+	Settings *settings.Settings
+	Problems []*settings.Problem
+	// Notes say what declared hooks override.
+	Notes []string
 	// Err says why the file could not be judged, or not wholly. It is the
 	// context's error where the run was cancelled: nothing must then be shown.
 	Err error

@@ -30,6 +30,7 @@ type pipeline struct {
 	cfg    resolved
 	dir    string // where relative paths of line information begin
 	object []byte
+	text   []byte            // of a C source
 	paths  map[string]string // absolute paths by path of line information
 }
 
@@ -99,6 +100,7 @@ func (p *pipeline) open() error {
 	case bytes.IndexByte(data, 0) >= 0:
 		return fmt.Errorf("%s: this is neither an ELF object nor C source: it has null bytes", p.out.Report.Path)
 	}
+	p.text = data
 	return nil
 }
 
@@ -240,7 +242,10 @@ func (p *pipeline) choosePrograms() error {
 		po := &ProgramOutcome{Program: prog}
 		named := req.Program != "" || req.Section == ".text"
 		po.Skipped = prog.Section == ".text" && others && !req.All && !named
-		po.Type, po.TypeBy = p.cfg.programType(p.out.Platform, prog)
+		var err error
+		if po.Type, po.TypeBy, err = p.programType(prog); err != nil {
+			return err
+		}
 		p.out.Programs = append(p.out.Programs, po)
 	}
 	switch name := p.out.Report.Path; {
@@ -344,17 +349,14 @@ func (p *pipeline) judgeProgram(po *ProgramOutcome, maps []platform.Map) {
 		}
 		po.Report.Seconds = time.Since(start).Seconds()
 	}()
-	if p.ctx.Err() == nil && po.Program.Err == nil {
-		result, err := verifier.Analyze(p.ctx, verifier.Input{
+	unfinished := context.Cause(p.ctx)
+	if unfinished == nil && po.Program.Err == nil {
+		po.Result, unfinished = p.analyze(verifier.Input{
 			Code:     po.Program.Code,
 			Maps:     maps,
 			Platform: p.out.Platform,
 			Type:     po.Type,
-		}, verifier.Options{Termination: p.cfg.termination})
-		po.Result = result
-		if err != nil && p.ctx.Err() == nil {
-			panic(err)
-		}
+		})
 	}
 	in.Result = po.Result
 	if po.Type != nil && po.Type.Context != nil && po.Program.Context != nil {
@@ -363,9 +365,10 @@ func (p *pipeline) judgeProgram(po *ProgramOutcome, maps []platform.Map) {
 	switch {
 	case po.Result == nil && po.Program.Err == nil:
 		in.Unknown = true
+		in.Code = "BPF-limit"
 		in.Reason = "it was not verified: the work was cancelled"
-		if cause := context.Cause(p.ctx); cause != nil && !errors.Is(cause, context.Canceled) {
-			in.Reason = "it was not verified: " + cause.Error()
+		if unfinished != nil && !errors.Is(unfinished, context.Canceled) {
+			in.Reason = "it was not verified: " + unfinished.Error()
 		}
 	case p.notOptimised(po):
 		in.Code = "BPF-not-optimized"
