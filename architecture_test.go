@@ -44,7 +44,7 @@ var restricted = map[string][]string{
 	"time":                       {"clangdriver", "settings", "session", "lsp", "cmd/bpfls"},
 	"github.com/cilium/ebpf":     {"elfbpf"},
 	"github.com/alecthomas/kong": {"cmd/bpfls"},
-	"debug/dwarf":                {"elfbpf", "explain"},
+	"debug/dwarf":                {"elfbpf", "explain", "report"},
 	"debug/elf":                  {"elfbpf"},
 }
 

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"path/filepath"
+
 	"bpfls/platform"
 	"bpfls/report"
+	"bpfls/session"
 )
 
 type sectionsCmd struct {
@@ -56,8 +59,8 @@ func (c *disassembleCmd) Run(p *program) error {
 		return err
 	}
 	if c.Bytes || c.Relocations {
-		return report.Objdump(p.stdout, o.Object, o.Platform, report.ObjdumpOptions{
-			Section: c.Section, Program: c.Program, Bytes: c.Bytes, Relocations: c.Relocations})
+		return report.Objdump(p.stdout, o.Object, report.ObjdumpOptions{
+			Section: c.Section, Program: c.Program, Bytes: c.Bytes, Relocations: c.Relocations, Source: sourceLines(o)})
 	}
 	all := rows(o)
 	if c.Format == "netsh" {
@@ -69,4 +72,28 @@ func (c *disassembleCmd) Run(p *program) error {
 		}
 	}
 	return nil
+}
+
+// sourceLines finds lines of the sources by the paths that DWARF gives: those of
+// line information, made absolute in the compiler's directory.
+func sourceLines(o *session.Outcome) func(string, int) (string, bool) {
+	byName := map[string]string{}
+	for file := range o.Sources {
+		base := filepath.Base(file)
+		if _, twice := byName[base]; twice {
+			byName[base] = ""
+		} else {
+			byName[base] = file
+		}
+	}
+	return func(file string, line int) (string, bool) {
+		m := o.Sources[file]
+		if m == nil {
+			m = o.Sources[byName[filepath.Base(file)]]
+		}
+		if m == nil || line < 1 || line > m.Lines() {
+			return "", false
+		}
+		return string(m.Line(line)), true
+	}
 }
