@@ -64,18 +64,20 @@ func (z *Zone) ApplyImm(op Op, x, y Var, k int64, width int) {
 }
 
 func (z *Zone) apply(op Op, x, y Var, w operand, width int) {
-	if z.bottom {
-		return
-	}
-	var r Interval
-	switch op {
-	case OpAdd:
+	switch {
+	case z.bottom:
+	case op == OpAdd:
 		z.Assign(x, V(y).Add(w.expr()))
-		return
-	case OpSub:
+	case op == OpSub:
 		z.Assign(x, V(y).Sub(w.expr()))
-		return
-	case OpMul, OpSDiv, OpUDiv, OpSRem, OpURem:
+	default:
+		z.Set(x, z.result(op, y, w, width))
+	}
+}
+
+// result is the range of y op w, for the operations that are not relational.
+func (z *Zone) result(op Op, y Var, w operand, width int) Interval {
+	if op <= OpURem {
 		a := z.word(y, width)
 		var b Interval
 		if w.isVar {
@@ -85,44 +87,41 @@ func (z *Zone) apply(op Op, x, y Var, w operand, width int) {
 		}
 		switch op {
 		case OpMul:
-			r = a.Mul(b)
+			return a.Mul(b)
 		case OpSDiv:
-			r = a.SDiv(b)
+			return a.SDiv(b)
 		case OpUDiv:
-			r = a.UDiv(b)
+			return a.UDiv(b)
 		case OpSRem:
-			r = a.SRem(b)
-		case OpURem:
-			r = a.URem(b)
+			return a.SRem(b)
 		}
-	default:
-		a := z.Interval(y)
-		var b Interval
-		if w.isVar {
-			b = z.Interval(w.v)
-		} else {
-			b = SingleInt(FromUint64(w.k.lo))
-		}
-		if op >= OpShl && width > 0 {
-			b = b.And(Single(int64(width - 1)))
-		}
-		switch op {
-		case OpAnd:
-			r = a.And(b)
-		case OpOr:
-			r = a.Or(b)
-		case OpXor:
-			r = a.Xor(b)
-		case OpShl:
-			r = a.Shl(b)
-		case OpLShr:
-			r = a.LShr(b)
-		case OpAShr:
-			r = a.AShr(b)
-		}
-		r = r.maskValue(width)
+		return a.URem(b)
 	}
-	z.Set(x, r)
+	a := z.Interval(y)
+	var b, r Interval
+	if w.isVar {
+		b = z.Interval(w.v)
+	} else {
+		b = SingleInt(FromUint64(w.k.lo))
+	}
+	if op >= OpShl && width > 0 {
+		b = b.And(Single(int64(width - 1)))
+	}
+	switch op {
+	case OpAnd:
+		r = a.And(b)
+	case OpOr:
+		r = a.Or(b)
+	case OpXor:
+		r = a.Xor(b)
+	case OpShl:
+		r = a.Shl(b)
+	case OpLShr:
+		r = a.LShr(b)
+	case OpAShr:
+		r = a.AShr(b)
+	}
+	return r.maskValue(width)
 }
 
 // immediate is how an operation reads its constant operand (RFC 9669, section 4.1).
@@ -153,10 +152,16 @@ func (z *Zone) ApplySignedImm(op Op, xs, xu, y Var, k int64, width int) {
 }
 
 func (z *Zone) applySigned(op Op, xs, xu, y Var, w operand, width int) {
-	z.apply(op, xs, y, w, width)
-	if width != 0 {
-		z.AssignVar(xu, xs)
-		z.OverflowPair(xs, xu, width)
+	switch {
+	case z.bottom:
+	case op > OpSub && width != 0:
+		z.setPair(xs, xu, z.result(op, y, w, width), width)
+	default:
+		z.apply(op, xs, y, w, width)
+		if width != 0 {
+			z.AssignVar(xu, xs)
+			z.OverflowPair(xs, xu, width)
+		}
 	}
 }
 
@@ -172,10 +177,16 @@ func (z *Zone) ApplyUnsignedImm(op Op, xs, xu, y Var, k int64, width int) {
 }
 
 func (z *Zone) applyUnsigned(op Op, xs, xu, y Var, w operand, width int) {
-	z.apply(op, xu, y, w, width)
-	if width != 0 {
-		z.AssignVar(xs, xu)
-		z.OverflowPair(xs, xu, width)
+	switch {
+	case z.bottom:
+	case op > OpSub && width != 0:
+		z.setPair(xs, xu, z.result(op, y, w, width), width)
+	default:
+		z.apply(op, xu, y, w, width)
+		if width != 0 {
+			z.AssignVar(xs, xu)
+			z.OverflowPair(xs, xu, width)
+		}
 	}
 }
 
@@ -260,9 +271,7 @@ func (z *Zone) ShlImm(s, u Var, n, width int) {
 	} else {
 		lo, hi = lo<<n&mask, hi<<n&mask
 	}
-	z.Set(u, mk(FromUint64(lo), FromUint64(hi)))
-	z.AssignVar(s, u)
-	z.OverflowPair(s, u, width)
+	z.setPair(s, u, mk(FromUint64(lo), FromUint64(hi)), width)
 }
 
 // LShrImm shifts right by n, 0 <= n < width, filling with zeros.
@@ -286,9 +295,7 @@ func (z *Zone) LShrImm(s, u Var, n, width int) {
 	if r.IsEmpty() {
 		r = full // a range of words that wraps
 	}
-	z.Set(u, r)
-	z.AssignVar(s, u)
-	z.OverflowPair(s, u, width)
+	z.setPair(s, u, r, width)
 }
 
 // AShr shifts right by the value of n, filling with the sign; forgets the pair if n
@@ -317,9 +324,7 @@ func (z *Zone) AShr(s, u Var, n Expr, width int) {
 			}
 		}
 	}
-	z.Set(s, mk(FromInt64(lo), FromInt64(hi)))
-	z.AssignVar(u, s)
-	z.OverflowPair(s, u, width)
+	z.setPair(s, u, mk(FromInt64(lo), FromInt64(hi)), width)
 }
 
 // SignExtend sets the pair to the low from bits of e's value, sign-extended, and
@@ -328,9 +333,7 @@ func (z *Zone) SignExtend(s, u Var, e Expr, width, from int) {
 	if z.bottom {
 		return
 	}
-	z.Set(s, z.Eval(e).SignExtend(from))
-	z.AssignVar(u, s)
-	z.OverflowPair(s, u, width)
+	z.setPair(s, u, z.Eval(e).SignExtend(from), width)
 }
 
 // OverflowBounds wraps v to width bits, as a signed or unsigned 64-bit number (a
@@ -341,19 +344,38 @@ func (z *Zone) OverflowBounds(v Var, width int, signed bool) {
 		return
 	}
 	r := z.Interval(v)
-	if !r.Finite() || One.shl(uint(width)).Leq(r.Size()) || r.IsEmpty() {
+	switch w := wrap(r, width, signed); {
+	case w.IsTop():
 		z.Havoc(v)
-		return
+	case w != r:
+		z.Set(v, w)
+	}
+}
+
+// wrap is r wrapped to width bits, top if that is no range.
+func wrap(r Interval, width int, signed bool) Interval {
+	if !r.Finite() || r.IsEmpty() || One.shl(uint(width)).Leq(r.Size()) {
+		return Top()
 	}
 	w := Interval{r.Lo.ZeroExtend(width), r.Hi.ZeroExtend(width)}
 	if signed {
 		w = Interval{FromInt64(w.Lo.Int64()), FromInt64(w.Hi.Int64())}
 	}
-	switch {
-	case w.IsEmpty():
-		z.Havoc(v)
-	case w != r:
-		z.Set(v, w)
+	if w.IsEmpty() {
+		return Top()
+	}
+	return w
+}
+
+// setPair gives both variables of a register the value range r and wraps them: it is
+// u = r, s = u, OverflowPair. The two stay equal if neither wraps.
+func (z *Zone) setPair(s, u Var, r Interval, width int) {
+	ws, wu := wrap(r, width, true), wrap(r, width, false)
+	z.Set(u, wu)
+	if ws == r && wu == r && !r.IsTop() {
+		z.AssignVar(s, u)
+	} else {
+		z.Set(s, ws)
 	}
 }
 
