@@ -244,8 +244,9 @@ func (b *builder) connect() *Rejection {
 			e[0] = b.opAt[next]
 		case !in.Cond:
 			if e[0] = b.opAt[in.Target]; e[0] == none {
-				// PREVAIL looks the node up without a check of its own.
-				return &Rejection{Kind: Structure, Text: "map::at", Slot: int(op.Slot)}
+				// PREVAIL says it in the words of its standard library ("map::at:
+				// key not found"), which differ between platforms.
+				return &Rejection{Kind: Structure, Text: "jump to undefined label " + label(in.Target), Slot: int(op.Slot)}
 			}
 		case in.Target == next:
 			e[0] = b.opAt[next]

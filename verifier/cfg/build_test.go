@@ -558,7 +558,7 @@ func TestReject(t *testing.T) {
 		{"jump into fused shifts", code{}.jeq(1, 0, 2).aluImm(0x67, 0, 32).aluImm(0x77, 0, 32).exit(), Options{},
 			Rejection{Structure, "jump to undefined label 2", 0, nil}},
 		{"goto into fused shifts", code{}.jump(2).aluImm(0x67, 0, 32).aluImm(0x77, 0, 32).exit(), Options{},
-			Rejection{Structure, "map::at", 0, nil}},
+			Rejection{Structure, "jump to undefined label 2", 0, nil}},
 		{"call into fused shifts", code{}.local(2).aluImm(0x67, 0, 32).aluImm(0x77, 0, 32).exit(), Options{},
 			Rejection{Internal, "Label 2 not found in the CFG", 0, nil}},
 		{"eight calls", deep(8), Options{}, Rejection{TooDeep, "too many call stack frames", 0, nil}},

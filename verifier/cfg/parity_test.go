@@ -77,7 +77,7 @@ func programType(p *platform.Platform, name string) *platform.ProgramType {
 
 // ours tells whether a rejection's text is one that this package makes; others
 // are the reader's or the analysis's.
-var ours = regexp.MustCompile(`^(unmarshaling error at|parse failure:) \d+: |^(rejected|not implemented): |illegal recursion$|^(too many call stack frames|fallthrough in last instruction|map::at|empty instruction sequence|invalid map index .*|jump to undefined label .*|helper (prototype not found|not usable|ID is negative): -?\d+|tail call chain depth .*)$`)
+var ours = regexp.MustCompile(`^(unmarshaling error at|parse failure:) \d+: |^(rejected|not implemented): |illegal recursion$|^(too many call stack frames|fallthrough in last instruction|empty instruction sequence|invalid map index .*|jump to undefined label .*|helper (prototype not found|not usable|ID is negative): -?\d+|tail call chain depth .*)$`)
 
 type table struct {
 	t                          *testing.T
