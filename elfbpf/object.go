@@ -66,7 +66,8 @@ type Program struct {
 	Err error
 }
 
-// Subprogram is a function appended to a program at its first call.
+// Subprogram is a function whose code follows in a program: one that was appended
+// at its first call, or one that the program reaches in its own section.
 type Subprogram struct {
 	Name    string
 	Section string

@@ -230,14 +230,18 @@ func (r *reader) findPrograms() *Error {
 // as a whole; what goes wrong in one section is set in its programs.
 func (r *reader) load() error {
 	var err error
+	const rebuild = "compile the source again: the type information is damaged"
 	if r.maps, err = r.readMaps(); err != nil {
+		if r.btfErr != nil {
+			return r.f.fail(".BTF", err.Error(), rebuild)
+		}
 		return err
 	}
 	if r.btfErr != nil {
-		return r.btfErr
+		return r.f.fail(".BTF", r.btfErr.Error(), rebuild)
 	}
 	if err := r.findKfuncs(); err != nil {
-		return err
+		return r.f.fail(".BTF", err.Error(), rebuild)
 	}
 	unresolved := map[string][]string{} // by the name of the section
 	for at := 0; at < len(r.programs); {
@@ -253,7 +257,8 @@ func (r *reader) load() error {
 	}
 	if r.types != nil {
 		if err := r.relocateCORE(); err != nil {
-			return fmt.Errorf("Unsupported or invalid CO-RE/BTF relocation data: %w", err)
+			return r.f.fail(".BTF.ext", "Unsupported or invalid CO-RE/BTF relocation data: "+err.Error(),
+				"accesses to types with preserve_access_index are relocated; one that cannot be refuses the whole object")
 		}
 	}
 	r.readLines()
@@ -291,9 +296,19 @@ func (r *reader) loadSection(section int, programs []*program, unresolved map[st
 		sort.SliceStable(order, func(i, j int) bool { return relocs[order[i]].offset < relocs[order[j]].offset })
 	}
 	spans := spans{code: code}
-	for _, p := range programs {
+	for n, p := range programs {
 		first := p.Offset / isa.SlotSize
 		end := spans.end(first, first+p.Size/isa.SlotSize)
+		for _, next := range programs[n+1:] {
+			// Functions that the program reaches without a relocation.
+			if next.Offset >= end*isa.SlotSize {
+				break
+			}
+			p.Subs = append(p.Subs, Subprogram{
+				Name: next.Name, Section: next.Section, Slot: (next.Offset - p.Offset) / isa.SlotSize, Offset: next.Offset,
+				Size: min(next.Size, end*isa.SlotSize-next.Offset),
+			})
+		}
 		if r.slots += end - first; r.slots > mostObjectSlots {
 			return r.tooLarge(p)
 		}

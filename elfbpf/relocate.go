@@ -296,7 +296,9 @@ func (r *reader) appendTo(p *program, find func(section int, name string) *progr
 				}
 				p.Code = append(p.Code, sub.Code...)
 				p.appendLines(start, sub.Lines)
-				p.Subs = append(p.Subs, Subprogram{Name: sub.Name, Section: sub.Section, Slot: start, Offset: sub.Offset, Size: sub.ownSlots * isa.SlotSize})
+				p.Subs = append(p.Subs, Subprogram{
+					Name: sub.Name, Section: sub.Section, Slot: start, Offset: sub.Offset, Size: min(sub.Size, sub.ownSlots*isa.SlotSize),
+				})
 				for _, nested := range sub.Subs {
 					nested.Slot += start
 					p.Subs = append(p.Subs, nested)
