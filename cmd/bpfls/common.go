@@ -84,8 +84,11 @@ func (p *program) diagnostics(o *session.Outcome) {
 	}
 }
 
-// failed writes why a file could not be judged.
+// failed writes why a file could not be judged, and the errors in its settings.
 func (p *program) failed(o *session.Outcome) {
+	for _, problem := range o.Problems {
+		fmt.Fprintf(p.stderr, "bpfls: %v\n", problem)
+	}
 	if o.Err == nil {
 		return
 	}
@@ -102,8 +105,8 @@ func (p *program) load(f *inputFlags, file, section, function string) (*session.
 	req.Section, req.Program, req.NoVerify, req.All = section, function, true, true
 	o := session.Run(p.ctx, req)
 	p.diagnostics(o)
-	if o.Err != nil {
-		p.failed(o)
+	p.failed(o)
+	if o.Err != nil || len(o.Problems) > 0 {
 		return o, &exit{code: exitUnjudged}
 	}
 	return o, nil

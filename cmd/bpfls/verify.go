@@ -112,8 +112,8 @@ func (p *program) outcomes(c *verifyCmd) func(func(*session.Outcome) bool) {
 
 // verdict is the exit code of one file.
 func verdict(o *session.Outcome) int {
-	if o.Err != nil {
-		return exitUnjudged
+	if o.Err != nil || len(o.Problems) > 0 {
+		return exitUnjudged // wrong settings may have chosen the wrong platform or type
 	}
 	code := exitPass
 	for _, prog := range o.Report.Programs {
