@@ -78,8 +78,10 @@ type Contract struct {
 
 // ResolveHelper returns the contract of the helper with that id and the
 // obligations of a call of it, for a callx whose register holds the id. ok is
-// false if programs of this type may not call it. The obligations' accesses are
-// those of the program's own frame whatever the caller's: PREVAIL checks them so.
+// false if programs of this type may not call it or if its prototype is not
+// modelled (of which PREVAIL demands nothing then). The obligations' accesses
+// are those of the program's own frame whatever the caller's: PREVAIL checks
+// them so.
 func (g *Graph) ResolveHelper(id int32) (c *Contract, checks []Check, ok bool) {
 	return g.resolveHelper(id)
 }

@@ -169,11 +169,35 @@ func (c *Contract) arguments(h *platform.Helper) argOutcome {
 			c.Pairs = append(c.Pairs, p)
 			continue
 		}
+		if isOfMap(a) && !c.hasMap() {
+			// A key or value of no map: PREVAIL's assertions stop it there.
+			return argUnavailable
+		}
 		if !c.single(a, reg) {
 			return argUnavailable
 		}
 	}
 	return argsDone
+}
+
+// isOfMap tells whether an argument points to a key or value of the map argument
+// before it.
+func isOfMap(a platform.ArgType) bool {
+	switch a {
+	case platform.ArgPtrToMapKey, platform.ArgPtrToMapValue, platform.ArgPtrToUninitMapValue:
+		return true
+	}
+	return false
+}
+
+// hasMap tells whether a map argument was read.
+func (c *Contract) hasMap() bool {
+	for _, a := range c.Singles {
+		if a.Kind == ArgMapFD {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *Contract) single(a platform.ArgType, reg isa.Reg) bool {
@@ -203,6 +227,9 @@ func (c *Contract) sharedSize(h *platform.Helper) bool {
 		case reg == size:
 			continue
 		}
+		if isOfMap(a) && !c.hasMap() {
+			return false
+		}
 		if p, ok := memoryArg(a); ok {
 			p.Mem, p.Size, p.CanBeZero = reg, size, h.Args[size-1] == platform.ArgConstSizeOrZero
 			c.Pairs = append(c.Pairs, p)
@@ -220,14 +247,9 @@ func (g *Graph) resolveHelper(id int32) (*Contract, []Check, bool) {
 			return c, g.callChecks(c, int32(i)), true
 		}
 	}
-	if _, err := g.in.Platform.Helper(id, g.in.Type); err != nil {
-		return nil, nil, false
-	}
 	c, err := resolve(g.in.Platform, g.in.Type, HelperCall, id, 0)
 	if err != nil {
-		// A prototype that is not modelled demands nothing where its id comes
-		// from a register.
-		c = &Contract{ID: id, Name: strconv.Itoa(int(id)), AllocSize: NoReg}
+		return nil, nil, false
 	}
 	return c, g.callChecks(c, -1), true
 }
