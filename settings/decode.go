@@ -13,8 +13,12 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
-// maxFileSize bounds a settings file.
-const maxFileSize = 1 << 20
+// maxFileSize bounds a settings file, maxDepth the tables and lists in it whose
+// places are remembered: no key of ours is as deep.
+const (
+	maxFileSize = 1 << 18
+	maxDepth    = 16
+)
 
 // parseTOML reads a file into a layout. What is wrong is left at its zero value.
 func parseTOML[T any](path string, data []byte) (T, positions, []*Problem) {
@@ -87,9 +91,20 @@ func findPositions(data []byte) positions {
 	found := make(positions)
 	var parser unstable.Parser
 	parser.Reset(data)
+	lines := []int{0} // where each line starts
+	for i, c := range data {
+		if c == '\n' {
+			lines = append(lines, i+1)
+		}
+	}
 	place := func(raw unstable.Range) position {
-		start := parser.Shape(raw).Start
-		return position{line: start.Line, column: start.Column, end: start.Column + int(raw.Length)}
+		line, _ := slices.BinarySearch(lines, int(raw.Offset)+1)
+		start := lines[line-1]
+		end := int(raw.Offset + raw.Length)
+		if line < len(lines) {
+			end = min(end, lines[line]-1) // a text of several lines: its first
+		}
+		return position{line: line, column: int(raw.Offset) - start + 1, end: end - start + 1}
 	}
 	elements := make(map[string]int) // of arrays of tables so far
 	var table []any
@@ -100,6 +115,9 @@ func findPositions(data []byte) positions {
 		for it.Next() {
 			node := it.Node()
 			path = append(path, string(node.Data))
+			if len(path) > maxDepth {
+				continue
+			}
 			key := pathKey(path)
 			if _, known := found[key]; !known {
 				found[key] = place(node.Raw)
@@ -118,6 +136,9 @@ func findPositions(data []byte) positions {
 	}
 	var value func(path []any, node *unstable.Node)
 	value = func(path []any, node *unstable.Node) {
+		if len(path) > maxDepth {
+			return
+		}
 		if node.Raw.Length > 0 {
 			at := found[pathKey(path)]
 			v := place(node.Raw)

@@ -160,6 +160,23 @@ func TestSchemaIsCurrent(t *testing.T) {
 	}
 }
 
+// TestDeep: a file that is nested without end is read in no time.
+func TestDeep(t *testing.T) {
+	for name, text := range map[string]string{
+		"dotted key":    "a" + strings.Repeat(".a", 100_000) + " = 1",
+		"table":         "[a" + strings.Repeat(".a", 100_000) + "]",
+		"arrays":        "a = " + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000),
+		"inline tables": "a = " + strings.Repeat("{a = ", 30_000) + "1" + strings.Repeat("}", 30_000),
+		"many tables":   strings.Repeat("[[a]]\n", 40_000),
+		"too large":     strings.Repeat("#", maxFileSize+1),
+	} {
+		_, problems := Load("/src/x.c", reader(map[string][]byte{"bpfls.toml": []byte(text)}), nil, "")
+		if len(problems) != 1 {
+			t.Errorf("%s: %d problems, want one", name, len(problems))
+		}
+	}
+}
+
 func FuzzLoad(f *testing.F) {
 	archives, _ := filepath.Glob("testdata/*.txtar")
 	for _, path := range archives {
