@@ -38,12 +38,6 @@ func parseTOML[T any](path string, data []byte) (T, positions, []*Problem) {
 	}
 	d := decoder{file: path, positions: findPositions(data)}
 	d.decodeRoot(tree, &layout)
-	slices.SortStableFunc(d.problems, func(a, b *Problem) int {
-		if a.Line != b.Line {
-			return a.Line - b.Line
-		}
-		return a.Column - b.Column
-	})
 	return layout, d.positions, d.problems
 }
 

@@ -135,6 +135,7 @@ func checkContext(l contextLayout, dir string, wrong func(key []any, format stri
 	}{{"data", l.Data}, {"end", l.End}, {"meta", l.Meta}}
 	if l.Header != "" || l.Type != "" {
 		d := ContextDeclaration{Header: absolute(dir, l.Header), Type: l.Type}
+		readable := true
 		if l.Header == "" {
 			wrong(at("type"), "context.type names a structure; context.header must say in which file it is")
 		}
@@ -151,18 +152,20 @@ func checkContext(l contextLayout, dir string, wrong func(key []any, format stri
 			case p.ref.Name != "":
 				*name = p.ref.Name
 			case p.ref.Offset >= 0:
+				readable = false
 				wrong(at(p.key), "with context.header, context.%s must be the name of a member, not an offset", p.key)
 			}
 		}
-		if (d.Data == "") != (d.End == "") {
-			wrong([]any{"context"}, "context.data and context.end go together: one without the other bounds nothing")
+		if readable && (d.Data == "") != (d.End == "") {
+			wrong([]any{"context"}, "the context has only one of data and end; one without the other bounds nothing")
 		}
 		if d.Meta != "" && d.Data == "" {
-			wrong(at("meta"), "context.meta needs context.data")
+			wrong(at("meta"), "the context has meta but no data and end")
 		}
 		return d
 	}
 	c := platform.Context{Data: -1, End: -1, Meta: -1}
+	readable := true
 	if l.Size == nil {
 		wrong([]any{"context"}, "the context needs a size, or a header and a type")
 		return ContextDeclaration{}
@@ -174,6 +177,7 @@ func checkContext(l contextLayout, dir string, wrong func(key []any, format stri
 		case p.ref == nil:
 		case p.ref.Name != "":
 			wrong(at(p.key), "without context.header, context.%s must be an offset in bytes, not a name", p.key)
+			readable = false
 		default:
 			*offset = p.ref.Offset
 		}
@@ -181,45 +185,10 @@ func checkContext(l contextLayout, dir string, wrong func(key []any, format stri
 	for _, f := range l.Fields {
 		c.Fields = append(c.Fields, platform.Field{Name: f.Name, Type: f.Type, Offset: f.Offset, Size: f.Size})
 	}
-	if err := validContext(&c); err != nil {
+	if err := c.Valid(); readable && err != nil {
 		wrong([]any{"context"}, "%v", err)
 	}
 	return ContextDeclaration{Layout: &c}
-}
-
-// validContext checks what the verifier relies on: the pointer slots have the
-// width from data to end, 4 or 8 bytes, and lie inside the structure.
-func validContext(c *platform.Context) error {
-	if c.Size > 65535 {
-		return fmt.Errorf("the context has %d bytes; at most 65535 can be verified", c.Size)
-	}
-	if (c.Data < 0) != (c.End < 0) {
-		return fmt.Errorf("context.data and context.end go together: one without the other bounds nothing")
-	}
-	if c.Meta >= 0 && c.Data < 0 {
-		return fmt.Errorf("context.meta needs context.data and context.end")
-	}
-	width := c.End - c.Data
-	if c.Data >= 0 && width != 4 && width != 8 {
-		return fmt.Errorf("context.end must be directly behind context.data, 4 or 8 bytes later; it is at offset %d, data at %d", c.End, c.Data)
-	}
-	for _, slot := range []struct {
-		name   string
-		offset int
-	}{{"data", c.Data}, {"end", c.End}, {"meta", c.Meta}} {
-		if slot.offset >= 0 && slot.offset+width > c.Size {
-			return fmt.Errorf("context.%s at offset %d with %d bytes is outside of the context, which has %d", slot.name, slot.offset, width, c.Size)
-		}
-	}
-	if c.Meta >= 0 && c.Meta < c.End+width && c.Meta+width > c.Data {
-		return fmt.Errorf("context.meta at offset %d overlaps context.data or context.end", c.Meta)
-	}
-	for _, f := range c.Fields {
-		if f.Offset < 0 || f.Size < 0 || f.Offset+f.Size > c.Size {
-			return fmt.Errorf("the member %s at offset %d with %d bytes is outside of the context, which has %d", f.Name, f.Offset, f.Size, c.Size)
-		}
-	}
-	return nil
 }
 
 func checkHelper(l helperLayout, index int, wrong func(key []any, format string, args ...any)) (platform.Helper, bool) {
@@ -267,7 +236,7 @@ func ResolveContext(d ContextDeclaration, layout platform.StructLayout) (*platfo
 		}
 		*pointer.offset = m.Offset
 	}
-	if err := validContext(c); err != nil {
+	if err := c.Valid(); err != nil {
 		return nil, fmt.Errorf("%s: %s in %s cannot be a context: %w", d.Origin, d.Type, d.Header, err)
 	}
 	return c, nil

@@ -71,7 +71,7 @@ func TestResolveContextErrors(t *testing.T) {
 		{`data = "data", end = "len"`, ""},
 		{`data = "data", end = "dataend"`, "/src/bpfls.toml:4: context.end: md in /src/md.h has no member dataend; did you mean data_end?"},
 		{`data = "begin", end = "data_end"`, "/src/bpfls.toml:4: context.data: md in /src/md.h has no member begin; its members are data, len, data_end"},
-		{`data = "data", end = "data_end"`, "/src/bpfls.toml:4: md in /src/md.h cannot be a context: context.end must be directly behind context.data, 4 or 8 bytes later; it is at offset 16, data at 0"},
+		{`data = "data", end = "data_end"`, "/src/bpfls.toml:4: md in /src/md.h cannot be a context: end must be directly behind data in the context, 4 or 8 bytes later; it is at offset 16, data at 0"},
 	} {
 		hooks := load(t, "[[hooks]]\nname = 'h'\nsections = ['h']\ncontext = {header = 'md.h', type = 'md', "+test.pointers+"}\n")
 		_, err := ResolveContext(hooks[0].Context, layout)

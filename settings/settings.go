@@ -154,10 +154,9 @@ func Load(file string, read Reader, editor []byte, workspace string) (*Settings,
 		switch {
 		case err == nil:
 			layout, positions, found := parseTOML[fileLayout](path, data)
-			problems = append(problems, found...)
 			s.Files = append(s.Files, path)
 			s.merge(layout, file, source{kind: FromFile, file: path, dir: dir, positions: positions})
-			problems = append(problems, s.addHooks(layout, path, positions, read)...)
+			problems = append(problems, byPlace(append(found, s.addHooks(layout, path, positions, read)...))...)
 			if layout.Root {
 				return s, problems
 			}
@@ -199,7 +198,15 @@ func LoadHooks(path string, read Reader) ([]Hook, []*Problem) {
 		}
 	}
 	declared, more := checkHooks(hooks.Hooks, path, positions)
-	return declared, append(problems, more...)
+	return declared, byPlace(append(problems, more...))
+}
+
+// byPlace sorts the problems of one file.
+func byPlace(problems []*Problem) []*Problem {
+	slices.SortStableFunc(problems, func(a, b *Problem) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	return problems
 }
 
 func (s *Settings) addHooks(layout fileLayout, path string, positions positions, read Reader) []*Problem {
