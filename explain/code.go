@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"fmt"
 	"strings"
 
 	"bpfls/isa"
@@ -16,7 +17,7 @@ const (
 
 // failureCode returns the code of a check that was not proven. message is the
 // verifier's, in is the instruction, value is what the checked register holds.
-func failureCode(message string, check verifier.Check, in isa.Inst, value verifier.Value) string {
+func failureCode(message string, check verifier.Check, in isa.Inst, value verifier.Value, contextSize int) string {
 	for _, t := range failures {
 		if t.begins(message) {
 			if t.code != "" {
@@ -24,6 +25,9 @@ func failureCode(message string, check verifier.Check, in isa.Inst, value verifi
 			}
 			break
 		}
+	}
+	if value.Types&verifier.TypeAny == verifier.TypeAny && strings.HasPrefix(message, fmt.Sprintf("Upper bound must be at most %d (", contextSize)) {
+		return "BPF-context-bounds" // no state is known, but the bound is the context's size
 	}
 	return refine(check, in, value)
 }

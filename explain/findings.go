@@ -148,7 +148,11 @@ func (e *explainer) finding(u *unproven) Finding {
 		state = nil
 	}
 	d := &describer{explainer: e, u: u, in: in, state: state, value: registerValue(state, u.check.Reg)}
-	d.code = failureCode(u.message, u.check, in, d.value)
+	size := -1
+	if e.Type != nil && e.Type.Context != nil {
+		size = e.Type.Context.Size
+	}
+	d.code = failureCode(u.message, u.check, in, d.value, size)
 	if d.code == "BPF-context-bounds" && len(e.Context) > 0 {
 		d.code = "BPF-context-layout"
 	}

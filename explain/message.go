@@ -174,12 +174,13 @@ func byteRange(lo, hi int64) string {
 
 func (d *describer) packet() string {
 	verb := d.verb()
+	if d.state == nil {
+		return fmt.Sprintf("%s a place in the packet that is not known to be there.", verb)
+	}
 	lo, hi, exact, known := d.reach()
 	have := int64(0)
-	if d.state != nil {
-		if size := d.state.PacketSize(); !size.LoInf {
-			have = size.Lo
-		}
+	if size := d.state.PacketSize(); !size.LoInf {
+		have = size.Lo
 	}
 	there := "no byte of it is known to be there: it was not compared with the packet's end"
 	switch {
@@ -436,6 +437,9 @@ var argRoles = map[platform.ArgType]string{
 }
 
 func (d *describer) argument(must string) string {
+	if d.state == nil {
+		return fmt.Sprintf("%s %s.", d.argumentName(), must)
+	}
 	if !isCall(d.in) {
 		return fmt.Sprintf("the operand %s; here it is %s.", must, d.what(d.value))
 	}

@@ -197,8 +197,7 @@ func (p *pipeline) headerLayout(d settings.ContextDeclaration) (platform.StructL
 	if out.Object == nil {
 		for _, diag := range out.Diagnostics {
 			if diag.Severity == clangdriver.SeverityError {
-				return platform.StructLayout{}, fmt.Errorf("%s: %s does not compile: %s:%d:%d: %s", d.Origin, d.Header,
-					diag.File, diag.Line, diag.Column, diag.Message)
+				return platform.StructLayout{}, fmt.Errorf("%s: %s does not compile: %s%s", d.Origin, d.Header, diagnosticPlace(diag), diag.Message)
 			}
 		}
 		return platform.StructLayout{}, fmt.Errorf("%s: %s does not compile", d.Origin, d.Header)
@@ -212,6 +211,14 @@ func (p *pipeline) headerLayout(d settings.ContextDeclaration) (platform.StructL
 		return platform.StructLayout{}, fmt.Errorf("%s: %w", d.Origin, err)
 	}
 	return layout(s), nil
+}
+
+// diagnosticPlace is "file:line:column: ", or nothing where clang named no place.
+func diagnosticPlace(d clangdriver.Diagnostic) string {
+	if d.Line == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s:%d:%d: ", d.File, d.Line, d.Column)
 }
 
 // programType chooses a program's type and says what chose it.
