@@ -31,7 +31,7 @@ func (z *Zone) diffsOfAssign(e Expr, upper bool, out *[maxTerms]halfDiff) int {
 			free, haveFree = t.v, true
 			continue
 		}
-		residual = residual.Add(b.Mul(FromInt64(t.c)))
+		residual = residual.Add(b.Mul(FromInt64(int64(t.c))))
 		if t.c > 0 {
 			out[n] = halfDiff{t.v, b}
 			n++
@@ -53,7 +53,7 @@ func (z *Zone) value(e Expr) Int {
 	r := e.k
 	for _, t := range e.t[:e.n] {
 		if i, ok := z.index(t.v); ok {
-			r = r.Add(z.nodes[i].pot.Sub(z.zero).Mul(FromInt64(t.c)))
+			r = r.Add(z.nodes[i].pot.Sub(z.zero).Mul(FromInt64(int64(t.c))))
 		}
 	}
 	return r
@@ -123,9 +123,11 @@ func (z *Zone) Assign(v Var, e Expr) {
 		}
 	}
 	sc.sortNew()
-	z.mergeNew(sc, x)
+	z.cut(x)
+	z.mergeNew(sc)
 	z.setBounds(x, r)
 	z.nodes[x].pot = z.zero.Add(val)
+	z.open = true
 }
 
 // relax takes the variables in sc.hit as directly connected to the searched variable,
@@ -186,7 +188,7 @@ func (z *Zone) shift(v Var, k Int, r Interval) {
 			w = w.Add(k)
 		}
 		if tooLarge(w) {
-			continue
+			continue // forgetting an edge is sound
 		}
 		z.keys[out], z.ws[out] = key, w
 		out++
@@ -195,6 +197,9 @@ func (z *Zone) shift(v Var, k Int, r Interval) {
 	pot := z.nodes[x].pot.Add(k)
 	z.setBounds(x, r)
 	z.nodes[x].pot = pot
+	if v.MinOnly() {
+		z.open = true // closure may have given v an upper bound that is lost now
+	}
 }
 
 // assignSum is v = y + k where y is another variable without a single value: v is
@@ -218,7 +223,11 @@ func (z *Zone) assignSum(v, y Var, k Int, r Interval) {
 	sc.add(edgeKey(b, x), k)
 	sc.sortNew()
 	pot := z.nodes[b].pot.Add(k)
-	z.mergeNew(sc, x)
+	z.cut(x)
+	z.mergeNew(sc)
 	z.setBounds(x, r)
 	z.nodes[x].pot = pot
+	if v.MinOnly() || y.MinOnly() {
+		z.open = true
+	}
 }

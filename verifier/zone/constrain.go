@@ -32,11 +32,11 @@ func (z *Zone) partsOf(e Expr, p *leqParts) {
 				if havePos {
 					return
 				}
-				freePos, havePos = bounded{v: t.v, c: t.c}, true
+				freePos, havePos = bounded{v: t.v, c: int64(t.c)}, true
 				continue
 			}
-			ub = ub.Sub(r.Lo.Mul(FromInt64(t.c)))
-			pos[np] = bounded{t.v, t.c, r.Lo}
+			ub = ub.Sub(r.Lo.Mul(FromInt64(int64(t.c))))
+			pos[np] = bounded{t.v, int64(t.c), r.Lo}
 			np++
 			continue
 		}
@@ -44,11 +44,11 @@ func (z *Zone) partsOf(e Expr, p *leqParts) {
 			if haveNeg {
 				return
 			}
-			freeNeg, haveNeg = bounded{v: t.v, c: -t.c}, true
+			freeNeg, haveNeg = bounded{v: t.v, c: -int64(t.c)}, true
 			continue
 		}
-		ub = ub.Sub(r.Hi.Mul(FromInt64(t.c)))
-		neg[nn] = bounded{t.v, -t.c, r.Hi}
+		ub = ub.Sub(r.Hi.Mul(FromInt64(int64(t.c))))
+		neg[nn] = bounded{t.v, -int64(t.c), r.Hi}
 		nn++
 	}
 	if ub.IsInf() {
@@ -146,6 +146,7 @@ func (z *Zone) raiseLo(i int, lo Int) bool {
 		return true
 	}
 	n.lo = lo
+	z.open = true
 	if n.pot.sub(z.zero).Less(lo) {
 		n.pot = z.zero.add(lo)
 		return z.raisePots()
@@ -163,6 +164,7 @@ func (z *Zone) lowerHi(i int, hi Int) bool {
 		return true
 	}
 	n.hi = hi
+	z.open = true
 	if hi.Less(n.pot.sub(z.zero)) {
 		n.pot = z.zero.add(hi)
 		return z.lowerPots(-1)
@@ -255,6 +257,7 @@ func (z *Zone) addEdge(s, t int, w Int) bool {
 	sc := z.scratchFor()
 	sc.resetNew()
 	if tighter {
+		z.open = true
 		if !have {
 			sc.add(edgeKey(s, t), w)
 		}
@@ -274,6 +277,7 @@ func (z *Zone) addEdge(s, t int, w Int) bool {
 				return false
 			}
 			z.ws[i] = nw
+			z.open = true
 			return true
 		}
 		sc.add(k, nw)
@@ -307,8 +311,9 @@ func (z *Zone) addEdge(s, t int, w Int) bool {
 		}
 	}
 	if len(sc.newKeys) > 0 {
+		z.open = true
 		sc.sortNew()
-		z.mergeNew(sc, -1)
+		z.mergeNew(sc)
 	}
 	return true
 }
@@ -321,9 +326,10 @@ type pair struct {
 // closeBounds tightens bounds along edges: over paths whose inner vertices had such a
 // bound before, and one step further to variables that had none.
 func (z *Zone) closeBounds() {
-	if len(z.keys) == 0 {
+	if !z.open {
 		return
 	}
+	z.open = false
 	open := false
 	for changed := true; changed; {
 		changed = false
@@ -351,6 +357,7 @@ func (z *Zone) closeBounds() {
 	if !open {
 		return
 	}
+	z.open = true // the new bounds were not followed further
 	sc := z.scratchFor()
 	sc.startDist(len(z.vars))
 	for j, k := range z.keys {
@@ -477,10 +484,10 @@ func (z *Zone) add(c Constraint) bool {
 		r := SingleInt(c.Expr.k.Neg())
 		for _, u := range c.Expr.t[:c.Expr.n] {
 			if u.v != t.v {
-				r = r.Sub(z.Interval(u.v).scale(u.c))
+				r = r.Sub(z.Interval(u.v).scale(int64(u.c)))
 			}
 		}
-		if n, ok := r.Quo(Single(t.c)).Singleton(); ok && !z.addNeq(t.v, n) {
+		if n, ok := r.Quo(Single(int64(t.c))).Singleton(); ok && !z.addNeq(t.v, n) {
 			return false
 		}
 	}

@@ -5,7 +5,7 @@ package zone
 const maxTerms = 4
 
 type term struct {
-	c int64
+	c int32
 	v Var
 }
 
@@ -13,9 +13,9 @@ type term struct {
 // constant. It is a value without heap memory and holds at most 4 variables; more
 // is a mistake in the calling code and panics.
 type Expr struct {
-	n int8
-	t [maxTerms]term // ascending by variable, no zero coefficients
 	k Int
+	t [maxTerms]term // ascending by variable, no zero coefficients
+	n int8
 }
 
 // Const returns the expression k.
@@ -35,9 +35,9 @@ func V(v Var) Expr {
 }
 
 // Term returns the expression c*v.
-func Term(c int64, v Var) Expr { return Expr{}.addTerm(c, v) }
+func Term(c int32, v Var) Expr { return Expr{}.addTerm(c, v) }
 
-func (e Expr) addTerm(c int64, v Var) Expr {
+func (e Expr) addTerm(c int32, v Var) Expr {
 	if c == 0 {
 		return e
 	}

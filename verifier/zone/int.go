@@ -9,7 +9,8 @@ import (
 
 // Int is a 128-bit two's-complement integer, or one of the infinities NegInf and
 // PosInf, which are the smallest and the largest value and compare accordingly.
-// Bounds and edge weights need up to 66 bits; products up to 127.
+// Bounds and edge weights need up to 66 bits; products up to 127. Finite numbers are
+// between -(2^127 - 2) and 2^127 - 2.
 //
 // Add, Sub, Neg and Mul of finite numbers that leave the range saturate to the
 // infinity of their sign. An infinite operand makes the sum infinite (of the first

@@ -365,7 +365,7 @@ func (i Interval) URem(x Interval) Interval {
 		if i.Hi.Sign() < 0 {
 			return Top()
 		}
-		return i.Sub(Single(1)).Join(Single(0))
+		return i.Join(Single(0))
 	case !word(x.Lo) || !word(x.Hi) || i.Hi.Finite() && !word(i.Hi):
 		return Top()
 	case i.Hi.Finite() && i.Hi.lo < x.Lo.lo:

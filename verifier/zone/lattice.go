@@ -222,6 +222,7 @@ func (z *Zone) Join(o *Zone) {
 	}
 	z.replaceGraph(sc, keys, ws)
 	z.zero = Zero
+	z.open = z.open || o.open
 	z.forgetUnconstrained(sc)
 }
 
@@ -544,6 +545,7 @@ func (z *Zone) Widen(o *Zone) {
 	z.replaceGraph(sc, keys, ws)
 	z.zero = Zero
 	if unstable {
+		z.open = true
 		z.closeBounds()
 	}
 }
@@ -613,6 +615,7 @@ func (z *Zone) Meet(o *Zone) bool {
 	for _, e := range g {
 		z.keys, z.ws = append(z.keys, e.key), append(z.ws, e.w)
 	}
+	z.open = true
 	z.closeBounds()
 	return true
 }
@@ -678,17 +681,31 @@ func (z *Zone) LeqWithout(o *Zone, drop *VarSet) bool {
 	if o.bottom {
 		return false
 	}
-	dropped := func(i int) bool { return drop != nil && drop.Has(o.vars[i]) }
-	count, top := 0, true
-	for i := range o.vars {
-		if !dropped(i) {
-			count++
-			top = top && o.nodes[i].unbounded()
+	// The index in z of each variable of o; missing if z does not map it, gone if it is
+	// dropped.
+	const missing = gone - 1
+	var buf [192]uint16
+	at := buf[:0]
+	count, top, j := 0, true, 0
+	for i, v := range o.vars {
+		if drop != nil && drop.Has(v) {
+			at = append(at, gone)
+			continue
+		}
+		count++
+		top = top && o.nodes[i].unbounded()
+		for j < len(z.vars) && z.vars[j] < v {
+			j++
+		}
+		if j < len(z.vars) && z.vars[j] == v {
+			at = append(at, uint16(j))
+		} else {
+			at = append(at, missing)
 		}
 	}
 	if top {
 		for _, k := range o.keys {
-			if s, d := ends(k); !dropped(s) && !dropped(d) {
+			if s, d := ends(k); at[s] != gone && at[d] != gone {
 				top = false
 				break
 			}
@@ -700,36 +717,35 @@ func (z *Zone) LeqWithout(o *Zone, drop *VarSet) bool {
 	case z.IsTop(), len(z.vars) < count:
 		return false
 	}
-	j := 0
-	for i, v := range o.vars {
-		if o.nodes[i].unbounded() || dropped(i) {
+	for i := range o.nodes {
+		n := &o.nodes[i]
+		if at[i] == gone || n.unbounded() {
 			continue
 		}
-		for j < len(z.vars) && z.vars[j] < v {
-			j++
-		}
-		if j == len(z.vars) || z.vars[j] != v {
-			return false
-		}
-		if z.nodes[j].lo.Less(o.nodes[i].lo) || o.nodes[i].hi.Less(z.nodes[j].hi) {
+		if at[i] == missing || z.nodes[at[i]].lo.Less(n.lo) || n.hi.Less(z.nodes[at[i]].hi) {
 			return false
 		}
 	}
+	next := 0
 	for i, k := range o.keys {
 		s, d := ends(k)
-		if dropped(s) || dropped(d) {
+		a, b := at[s], at[d]
+		switch {
+		case a == gone || b == gone:
 			continue
-		}
-		a, ok1 := z.index(o.vars[s])
-		b, ok2 := z.index(o.vars[d])
-		if !ok1 || !ok2 {
+		case a == missing || b == missing:
 			return false
 		}
 		w := o.ws[i]
 		if lo, hi := z.nodes[a].lo, z.nodes[b].hi; lo != NegInf && hi != PosInf && hi.sub(lo).Leq(w) {
 			continue
 		}
-		if w.Less(z.weight(edgeKey(a, b))) {
+		// Both lists are in the same order.
+		k = edgeKey(int(a), int(b))
+		for next < len(z.keys) && z.keys[next] < k {
+			next++
+		}
+		if next == len(z.keys) || z.keys[next] != k || w.Less(z.ws[next]) {
 			return false
 		}
 	}

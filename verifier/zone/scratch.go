@@ -75,29 +75,32 @@ func (sc *scratch) sortNew() {
 	}
 }
 
-// mergeNew merges the noted edges into z. They are sorted and, if replace is negative,
-// not yet in z. Otherwise the edges of the variable with index replace are dropped.
-func (z *Zone) mergeNew(sc *scratch, replace int) {
-	if len(sc.newKeys) == 0 {
-		if replace >= 0 {
-			z.cut(replace)
-		}
+// mergeNew inserts the noted edges, which are sorted and not yet in z.
+func (z *Zone) mergeNew(sc *scratch) {
+	n, m := len(z.keys), len(sc.newKeys)
+	if m == 0 {
 		return
 	}
-	keys, ws := sc.keys[:0], sc.ws[:0]
-	x, j := uint32(replace), 0
-	for i, k := range z.keys {
-		if k>>16 == x || k&0xffff == x {
-			continue
+	z.keys = slices.Grow(z.keys, m)[:n+m]
+	z.ws = slices.Grow(z.ws, m)[:n+m]
+	// From the back, moving what lies between two new edges at once.
+	end := n
+	for j := m - 1; j >= 0; j-- {
+		k := sc.newKeys[j]
+		at, hi := 0, end
+		for at < hi {
+			mid := int(uint(at+hi) >> 1)
+			if z.keys[mid] < k {
+				at = mid + 1
+			} else {
+				hi = mid
+			}
 		}
-		for j < len(sc.newKeys) && sc.newKeys[j] < k {
-			keys, ws = append(keys, sc.newKeys[j]), append(ws, sc.newWs[j])
-			j++
-		}
-		keys, ws = append(keys, k), append(ws, z.ws[i])
+		copy(z.keys[at+j+1:], z.keys[at:end])
+		copy(z.ws[at+j+1:], z.ws[at:end])
+		z.keys[at+j], z.ws[at+j] = k, sc.newWs[j]
+		end = at
 	}
-	keys, ws = append(keys, sc.newKeys[j:]...), append(ws, sc.newWs[j:]...)
-	sc.keys, sc.ws, z.keys, z.ws = z.keys, z.ws, keys, ws
 }
 
 // startDist begins a search over n variables.

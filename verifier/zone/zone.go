@@ -26,6 +26,11 @@ type Zone struct {
 
 	// zero is the potential of the constant 0.
 	zero Int
+
+	// open is false only if closeBounds would change nothing: no upper bound is greater
+	// than that of an edge's source plus the weight, no lower bound less than that of an
+	// edge's destination minus the weight.
+	open bool
 }
 
 // node is what is known of one variable.
@@ -102,7 +107,7 @@ func (p *Pool) Free(z *Zone) {
 // Freeze returns a copy of z that owns exactly the memory it needs and belongs to no
 // pool. It must not be changed; its reading methods may be used from several goroutines.
 func (z *Zone) Freeze() *Zone {
-	c := &Zone{bottom: z.bottom, dense: z.dense, zero: z.zero}
+	c := &Zone{bottom: z.bottom, dense: z.dense, zero: z.zero, open: z.open}
 	c.vars = append(make([]Var, 0, len(z.vars)), z.vars...)
 	c.nodes = append(make([]node, 0, len(z.nodes)), z.nodes...)
 	c.keys = append(make([]uint32, 0, len(z.keys)), z.keys...)
@@ -129,7 +134,7 @@ func (z *Zone) CopyFrom(o *Zone) {
 	if z == o {
 		return
 	}
-	z.bottom, z.zero, z.dense = o.bottom, o.zero, o.dense
+	z.bottom, z.zero, z.dense, z.open = o.bottom, o.zero, o.dense, o.open
 	z.vars = append(z.vars[:0], o.vars...)
 	z.nodes = append(z.nodes[:0], o.nodes...)
 	z.keys = append(z.keys[:0], o.keys...)
@@ -145,7 +150,7 @@ func (z *Zone) SetTop() {
 // SetBottom makes z the empty set. All changing methods leave bottom as it is,
 // except SetTop, CopyFrom and Join.
 func (z *Zone) SetBottom() {
-	z.bottom, z.zero = true, Zero
+	z.bottom, z.zero, z.open = true, Zero, false
 	clear(z.dense[:])
 	z.vars, z.nodes, z.keys, z.ws = z.vars[:0], z.nodes[:0], z.keys[:0], z.ws[:0]
 }
@@ -223,15 +228,14 @@ func (z *Zone) ensure(v Var) int {
 	if v < denseVars {
 		z.dense[v>>6] |= 1 << (v & 63)
 	}
-	at := uint32(i)
-	for j, k := range z.keys {
-		if k&0xffff >= at {
-			k++
-		}
-		if k>>16 >= at {
-			k += 1 << 16
-		}
-		z.keys[j] = k
+	// Later variables move up by one.
+	first, _ := z.find(edgeKey(i, 0))
+	below := int32(i) - 1
+	for j, k := range z.keys[:first] {
+		z.keys[j] = k + uint32(below-int32(k&0xffff))>>31
+	}
+	for j, k := range z.keys[first:] {
+		z.keys[first+j] = k + 1<<16 + uint32(below-int32(k&0xffff))>>31
 	}
 	return i
 }
@@ -353,7 +357,7 @@ func (z *Zone) Eval(e Expr) Interval {
 	}
 	r := SingleInt(e.k)
 	for _, t := range e.t[:e.n] {
-		r = r.Add(z.Interval(t.v).scale(t.c))
+		r = r.Add(z.Interval(t.v).scale(int64(t.c)))
 	}
 	return r
 }
