@@ -89,7 +89,8 @@ type Outcome struct {
 	// editor's settings and comments; what is right in them was used.
 	Settings *settings.Settings
 	Problems []*settings.Problem
-	// Notes say what declared hooks override.
+	// Notes say what declared hooks override, and how the eBPF store of this
+	// machine differs from what is built in.
 	Notes []string
 	// Err says why the file could not be judged, or not wholly. It is the
 	// context's error where the run was cancelled: nothing must then be shown.

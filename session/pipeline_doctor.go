@@ -19,7 +19,7 @@ type Checkup struct {
 	Platform *platform.Platform  // with the declared hooks; nil where it is not known or a hook is wrong
 	Name     string              // of the platform
 	Why      string              // how it was chosen
-	Notes    []string            // what declared hooks override
+	Notes    []string            // what declared hooks override, what the eBPF store changes
 	Err      error               // why a file could not be judged, as far as is known without compiling it
 }
 

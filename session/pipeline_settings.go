@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -130,7 +131,7 @@ func (p *pipeline) choosePlatform() error {
 	p.out.Report.Platform, p.out.Report.Why = name, why
 	p.out.Platform = linuxhooks.Platform()
 	if name == "windows" {
-		p.out.Platform = winhooks.Platform()
+		p.out.Platform, p.out.Notes = winhooks.Installed()
 	}
 	if err := p.declareHooks(); err != nil {
 		return err
@@ -175,7 +176,7 @@ func (p *pipeline) declareHooks() error {
 	if err != nil {
 		return err
 	}
-	p.out.Platform, p.out.Notes = extended, notes
+	p.out.Platform, p.out.Notes = extended, slices.Concat(p.out.Notes, notes)
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"unicode/utf16"
 
 	"bpfls/platform"
@@ -371,6 +372,28 @@ func (s *Store) Extend(base *platform.Platform) (p *platform.Platform, notes []s
 	}
 	p.Types = append(added, p.Types...)
 	return p, notes
+}
+
+var installed struct {
+	once     sync.Once
+	platform *platform.Platform
+	notes    []string
+}
+
+// Installed returns eBPF for Windows as this machine has it: Platform, on
+// Windows extended by the machine's eBPF store, which is read once. notes say
+// what differs from Platform and why a record or the store was not taken.
+func Installed() (p *platform.Platform, notes []string) {
+	installed.once.Do(func() {
+		installed.platform = Platform()
+		store, err := ReadStore()
+		if err != nil {
+			installed.notes = []string{err.Error()}
+		} else if store != nil {
+			installed.platform, installed.notes = store.Extend(Platform())
+		}
+	})
+	return installed.platform, installed.notes
 }
 
 func sameContract(a, b platform.Helper) bool {

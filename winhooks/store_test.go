@@ -3,6 +3,7 @@ package winhooks
 import (
 	"encoding/binary"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"unicode/utf16"
@@ -170,6 +171,17 @@ func TestExtend(t *testing.T) {
 	}
 	if typ, _, _ := Platform().Match("flow"); typ.Name != "unspec" {
 		t.Error("the built-in platform was changed")
+	}
+}
+
+// TestInstalled: only Windows has a store.
+func TestInstalled(t *testing.T) {
+	p, notes := Installed()
+	if runtime.GOOS != "windows" && (p != Platform() || notes != nil) {
+		t.Errorf("this machine's platform is not the one that is built in; notes %q", notes)
+	}
+	if again, _ := Installed(); again != p {
+		t.Error("the store is read twice")
 	}
 }
 

@@ -52,7 +52,8 @@ type hooksCmd struct {
 func (c *hooksCmd) Run(p *program) error {
 	var platforms []*platform.Platform
 	if c.Platform != "linux" {
-		platforms = append(platforms, winhooks.Platform())
+		windows, _ := winhooks.Installed()
+		platforms = append(platforms, windows)
 	}
 	if c.Platform != "windows" {
 		platforms = append(platforms, linuxhooks.Platform())
