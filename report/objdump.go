@@ -26,6 +26,39 @@ func ELFSections(w io.Writer, o *elfbpf.Object) error {
 	return b.Flush()
 }
 
+// Contents writes the bytes of a section as `llvm-objdump -s` does.
+func Contents(w io.Writer, o *elfbpf.Object, section string) error {
+	data, ok := o.Data(section)
+	if !ok {
+		return &elfbpf.Error{Object: o.Name, Section: section, Reason: "there is no such section", Advice: "bpfls sections --all lists them"}
+	}
+	b := bufio.NewWriter(w)
+	fmt.Fprintf(b, "\n%s:\tfile format elf64-bpf\nContents of section %s:\n", o.Name, section)
+	for at := 0; at < len(data); at += 16 {
+		row := data[at:min(at+16, len(data))]
+		fmt.Fprintf(b, " %04x", at)
+		for i := range 16 {
+			if i%4 == 0 {
+				b.WriteByte(' ')
+			}
+			if i < len(row) {
+				fmt.Fprintf(b, "%02x", row[i])
+			} else {
+				b.WriteString("  ")
+			}
+		}
+		b.WriteString("  ")
+		for _, c := range row {
+			if c < ' ' || c > '~' {
+				c = '.'
+			}
+			b.WriteByte(c)
+		}
+		b.WriteByte('\n')
+	}
+	return b.Flush()
+}
+
 const (
 	shtProgbits = 1
 	shtNobits   = 8

@@ -10,17 +10,25 @@ import (
 
 type sectionsCmd struct {
 	inputFlags
-	All     bool   `help:"List every section of the ELF file, as llvm-objdump -h does."`
-	File    string `arg:"" help:"C source or BPF object."`
-	Section string `arg:"" optional:"" help:"Section; with statistics of its programs."`
-	Program string `arg:"" optional:"" help:"Program of the section."`
+	All      bool   `help:"List every section of the ELF file, as llvm-objdump -h does."`
+	Contents bool   `help:"Show the bytes of the section, as llvm-objdump -s does."`
+	File     string `arg:"" help:"C source or BPF object."`
+	Section  string `arg:"" optional:"" help:"Section; with statistics of its programs."`
+	Program  string `arg:"" optional:"" help:"Program of the section."`
 }
 
 func (c *sectionsCmd) Run(p *program) error {
 	if err := c.check("text", "netsh"); err != nil {
 		return err
 	}
-	o, err := p.load(&c.inputFlags, c.File, c.Section, c.Program)
+	section := c.Section
+	switch {
+	case c.Contents && c.Section == "":
+		return usage("sections --contents: name the section behind the file")
+	case c.Contents || c.All:
+		section = "" // any section, not only those with programs
+	}
+	o, err := p.load(&c.inputFlags, c.File, section, c.Program)
 	if err != nil {
 		return err
 	}
@@ -29,6 +37,8 @@ func (c *sectionsCmd) Run(p *program) error {
 		level = "verbose" // as netsh
 	}
 	switch {
+	case c.Contents:
+		return report.Contents(p.stdout, o.Object, c.Section)
 	case c.All:
 		return report.ELFSections(p.stdout, o.Object)
 	case level == "verbose":
