@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"bpfls/isa"
@@ -95,7 +96,7 @@ type body struct {
 	entry int32   // index of the first instruction's op
 }
 
-func label(slot int32) string { return fmt.Sprintf("%d", slot) }
+func label(slot int32) string { return strconv.Itoa(int(slot)) }
 
 // support checks that the platform has every instruction and function, and
 // resolves the contracts of calls.

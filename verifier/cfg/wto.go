@@ -61,7 +61,7 @@ func (w *WTO) Outermost(id NodeID) NodeID {
 const unnumbered = math.MaxInt32
 
 // maxSteps bounds the work on one order: loops nested n deep are walked n times.
-const maxSteps = 1 << 30
+const maxSteps = 1 << 27
 
 // newWTO orders the nodes that can be reached from node 0. It is Bourdoncle's
 // algorithm (figure 4 of his paper) with its recursion on an explicit stack;
