@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -124,11 +126,24 @@ func (c *compilation) run(ctx context.Context) (out *Output, changed []string, e
 	if err != nil {
 		return nil, nil, tempError(err)
 	}
+	started := time.Now()
+	if !isFile(c.req.Path) {
+		if args, err = c.frontEnd(ctx, args); err != nil {
+			return nil, nil, err
+		}
+	}
+	res, err := c.runClang(ctx, args)
+	if err != nil {
+		return nil, nil, err
+	}
+	return c.read(res, started)
+}
+
+func (c *compilation) runClang(ctx context.Context, args []string) (*runResult, error) {
 	limit := c.req.Settings.Timeout
 	if limit <= 0 {
 		limit = DefaultTimeout
 	}
-	started := time.Now()
 	res, err := run(ctx, command{
 		path: c.clang.Path, args: args, dir: c.cwd, limit: limit,
 		env: c.d.environ().with("TMPDIR="+c.temp, "TMP="+c.temp, "TEMP="+c.temp),
@@ -137,13 +152,76 @@ func (c *compilation) run(ctx context.Context) (out *Output, changed []string, e
 	switch {
 	case errors.As(err, &timeout):
 		timeout.Path = c.req.Path
-		return nil, nil, timeout
+		return nil, timeout
 	case ctx.Err() != nil:
-		return nil, nil, ctx.Err()
+		return nil, ctx.Err()
 	case err != nil:
-		return nil, nil, fmt.Errorf("clang at %s cannot be run: %w", c.clang.Path, err)
+		return nil, fmt.Errorf("clang at %s cannot be run: %w", c.clang.Path, err)
 	}
-	return c.read(res, started)
+	return res, nil
+}
+
+// frontEnd gives the arguments that clang's driver would run its front end with.
+// The driver wants a source that is on the disk; the front end looks through the
+// overlay. So the driver is asked (-###) about a file that is there, and the name
+// is replaced. An error of the driver is one of the second run, too.
+func (c *compilation) frontEnd(ctx context.Context, args []string) ([]string, error) {
+	standIn := filepath.Join(c.temp, "stand-in.c")
+	if err := os.WriteFile(standIn, nil, 0o600); err != nil {
+		return nil, tempError(err)
+	}
+	asked := slices.Clone(args)
+	asked[slices.Index(asked, "-c")+1] = standIn
+	res, err := c.runClang(ctx, append([]string{"-###"}, asked...))
+	if err != nil || res.exit != 0 {
+		return asked, err
+	}
+	for line := range strings.Lines(string(res.stderr)) {
+		words := quotedWords(line)
+		if len(words) < 2 || words[1] != "-cc1" {
+			continue
+		}
+		for i, w := range words {
+			switch {
+			case w == standIn:
+				words[i] = c.req.Path
+			case i > 0 && words[i-1] == "-main-file-name":
+				words[i] = filepath.Base(c.req.Path)
+			}
+		}
+		return words[1:], nil
+	}
+	return nil, fmt.Errorf("clang at %s does not tell how it runs its front end", c.clang.Path)
+}
+
+// quotedWords reads a line of -###: words in double quotes, in which a backslash
+// keeps the byte behind it, or without.
+func quotedWords(line string) []string {
+	var words []string
+	for i := 0; i < len(line); {
+		switch line[i] {
+		case ' ', '\n', '\r':
+			i++
+		case '"':
+			var word []byte
+			for i++; i < len(line) && line[i] != '"'; i++ {
+				if line[i] == '\\' && i+1 < len(line) {
+					i++
+				}
+				word = append(word, line[i])
+			}
+			i++
+			words = append(words, string(word))
+		default:
+			end := i
+			for end < len(line) && !strings.ContainsRune(" \r\n", rune(line[end])) {
+				end++
+			}
+			words = append(words, line[i:end])
+			i = end
+		}
+	}
+	return words
 }
 
 // prepare writes the snapshot and gives clang's arguments.
@@ -175,7 +253,7 @@ func (c *compilation) prepare() ([]string, error) {
 	return append(args,
 		"-ivfsoverlay", filepath.Join(c.temp, tempOverlay),
 		"-serialize-diagnostics", filepath.Join(c.temp, tempDiagnostics),
-		"-Xclang", "-header-include-file", "-Xclang", filepath.Join(c.temp, tempHeaders),
+		"-Xclang", "-header-include-file", "-Xclang", filepath.Join(c.temp, tempHeaders), "-Xclang", "-sys-header-deps",
 		"-fno-crash-diagnostics", "-fno-color-diagnostics", "-fno-caret-diagnostics",
 		"-c", c.req.Path, "-o", filepath.Join(c.temp, tempObject),
 	), nil
@@ -253,11 +331,14 @@ func (c *compilation) read(res *runResult, started time.Time) (out *Output, chan
 	errorSeen := false
 	for _, n := range nodes {
 		diagnostic := n.finish(c.abs, c.textOf(out))
+		if diagnostic.File == "" && strings.Contains(diagnostic.Message, "command failed") {
+			continue // the driver says that its other half crashed; failure says more
+		}
 		errorSeen = errorSeen || diagnostic.Severity == SeverityError
 		out.Diagnostics = append(out.Diagnostics, diagnostic)
 	}
 	if failed && !errorSeen {
-		out.Diagnostics = append(out.Diagnostics, c.failure(res)...)
+		out.Diagnostics = append(out.Diagnostics, c.failure(stderr, res, c.textOf(out))...)
 	}
 	graph := c.graph(out, search)
 	c.finishDiagnostics(out, graph)
@@ -389,32 +470,55 @@ func parseSearch(stderr string) searchDirs {
 
 // failure makes diagnostics of a run that failed without telling why in the usual
 // way: a crash, an error of the driver, a program that is no clang.
-func (c *compilation) failure(res *runResult) []Diagnostic {
-	var found []Diagnostic
-	for line := range strings.Lines(string(res.stderr)) {
+func (c *compilation) failure(stderr string, res *runResult, text texts) []Diagnostic {
+	var reasons []string
+	for line := range strings.Lines(stderr) {
 		line = strings.TrimSpace(line)
-		for _, mark := range []string{"fatal error: ", "error: "} {
+		for _, mark := range []string{"fatal error: ", "error: ", "LLVM ERROR: "} {
 			i := strings.Index(line, mark)
 			if i == 0 || i > 0 && strings.HasSuffix(line[:i], ": ") {
-				found = append(found, Diagnostic{Severity: SeverityError, Message: line[i+len(mark):]})
+				if reason := line[i+len(mark):]; !strings.Contains(reason, "command failed") {
+					reasons = append(reasons, reason)
+				}
 				break
 			}
 		}
 	}
-	how := res.state
-	if res.exit > 128 || res.exit < 0 {
-		how += " (it crashed or was killed)"
+	const crashed = 70 // and above: what clang gives for an error in the back end, a signal plus 128
+	if res.exit < crashed && res.exit >= 0 && len(reasons) > 0 {
+		var found []Diagnostic
+		for _, reason := range reasons {
+			found = append(found, Diagnostic{Severity: SeverityError, Message: reason})
+		}
+		return found
 	}
-	message := fmt.Sprintf("clang %s failed: %s", c.clang.Version, how)
-	if last := lastLine(string(res.stderr)); len(found) == 0 && last != "" {
-		message += ": " + last
+	message := fmt.Sprintf("clang %s failed (%s)", c.clang.Version, res.state)
+	if res.exit >= crashed || res.exit < 0 {
+		message = fmt.Sprintf("clang %s crashed (%s)", c.clang.Version, res.state)
 	}
-	message += ". The command was: " + strings.Join(c.command(), " ")
-	if len(found) == 0 || res.exit > 1 || res.exit < 0 {
-		found = append(found, Diagnostic{Severity: SeverityError, Message: message})
+	if last := lastLine(stderr); len(reasons) == 0 && last != "" && !strings.Contains(last, "command failed") {
+		reasons = append(reasons, last)
 	}
-	return found
+	if len(reasons) > 0 {
+		message += ": " + strings.Join(reasons, "; ")
+	}
+	d := Diagnostic{Severity: SeverityError, Message: message + ". Another version of clang may do better; the command was: " +
+		strings.Join(c.command(), " ")}
+	if m := crashPlace.FindStringSubmatch(stderr); m != nil {
+		line, errLine := strconv.Atoi(m[2])
+		column, errColumn := strconv.Atoi(m[3])
+		if errLine == nil && errColumn == nil {
+			d.File, d.Line, d.Column = c.abs(m[1]), line, column
+			d.EndLine = line
+			d.EndColumn = column + tokenLength(lineOf(text(d.File), line), column-1)
+		}
+	}
+	return []Diagnostic{d}
 }
+
+// crashPlace is where clang was when it crashed: "1.\t/src/a.c:2:23: current parser
+// token ..." in the list that it prints.
+var crashPlace = regexp.MustCompile(`(?m)^\d+\.\t(.+?):(\d+):(\d+): `)
 
 func lastLine(text string) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")

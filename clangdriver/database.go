@@ -159,13 +159,10 @@ func splitCommand(line string) ([]string, error) {
 	config := &expand.Config{Env: expand.ListEnviron(), NoUnset: true}
 	parser := syntax.NewParser(syntax.Variant(syntax.LangPOSIX))
 	err := parser.Words(strings.NewReader(line), func(w *syntax.Word) bool {
-		arg, err := expand.Literal(config, w)
-		if err != nil {
-			failed = err
-			return false
-		}
-		args = append(args, arg)
-		return true
+		fields, err := expand.Fields(config, w)
+		args = append(args, fields...)
+		failed = err
+		return err == nil
 	})
 	if failed != nil {
 		err = failed

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"regexp"
+	"strings"
 )
 
 // Blocks and records of clang's serialized diagnostics
@@ -44,6 +46,11 @@ type rawPos struct {
 }
 
 type rawRange struct{ from, to rawPos } // to is behind the last byte
+
+// dagNode is how the code generator names a function in an error: by the node of
+// its graph, with its address: "0x55d0: i64 = GlobalAddress<ptr @f> 0, a.c:3:25 too
+// many arguments".
+var dagNode = regexp.MustCompile(`^0x[0-9a-f]+: .*GlobalAddress<[^@>]*@([^>]+)> 0(?:, [^ ]*)? `)
 
 type diaReader struct {
 	files, flags, categories map[uint64]string
@@ -125,7 +132,7 @@ func (d *diaReader) record(block uint64, r bitRecord) error {
 		if flag := d.flags[r.ops[6]]; flag != "" {
 			n.Option = "-W" + flag
 		}
-		n.Message = text
+		n.Message = dagNode.ReplaceAllString(strings.TrimSpace(text), "$1: ")
 		n.seen = true
 	case diaRecordRange, diaRecordFixIt:
 		from, err := d.position(r.ops[0:4])
@@ -189,7 +196,8 @@ func parseDiagnostics(data []byte) ([]*rawNode, error) {
 func (n *rawNode) flatten() []*rawNode {
 	var all []*rawNode
 	for _, note := range n.notes {
-		if note.seen {
+		// The stack of includes is told by includeGraph, with the directives' places.
+		if note.seen && !strings.HasPrefix(note.Message, "in file included from ") {
 			all = append(all, note)
 		}
 		all = append(all, note.flatten()...)

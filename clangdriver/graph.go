@@ -57,7 +57,7 @@ func (c *compilation) graph(out *Output, search searchDirs) *includeGraph {
 			case d.probe:
 			case notFound[d.name] && to == "":
 				g.where[d.name] = append(g.where[d.name], missed...)
-				missed = append(missed, c.plan.unresolved[d.name]...)
+				missed = slices.Concat(missed, c.plan.unresolved[d.name], c.plan.packages)
 			case to != "":
 				// Skipped by the preprocessor, or it appeared since.
 				g.found = append(g.found, to)

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -54,7 +55,10 @@ func (d *Driver) compileHeader(ctx context.Context, req Request, header, typeNam
 		return nil, err
 	}
 	// The source that was made up is nobody's business.
-	out.Files = out.Files[1:]
+	out.Files[0] = header
+	if i := slices.Index(out.Files[1:], header); i >= 0 {
+		out.Files = slices.Delete(out.Files, i+1, i+2)
+	}
 	delete(out.Sources, source)
 	for i := range out.Diagnostics {
 		hideSource(&out.Diagnostics[i], source, header, typeName)

@@ -133,7 +133,10 @@ func findEFW(dir string, env environment, looked *places) (found foundDir, ok bo
 				return foundDir{m, "installed"}, true
 			}
 		}
-		looked.add(pattern)
+		if rest, ok := strings.CutPrefix(pattern, home); ok && home != "" {
+			pattern = "~" + rest
+		}
+		looked.add(filepath.ToSlash(pattern))
 	}
 	return foundDir{}, false
 }

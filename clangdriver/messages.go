@@ -79,6 +79,7 @@ func (p *plan) lookedAt(includer string, paths []string) string {
 		dir := filepath.Dir(path)
 		rel, err := filepath.Rel(p.dir, dir)
 		switch {
+		case strings.Contains(filepath.ToSlash(dir), "/lib/clang/"): // clang's own headers
 		case err == nil && rel == ".":
 			list.add("./")
 		case err == nil && filepath.IsLocal(rel):

@@ -25,6 +25,7 @@ type plan struct {
 	// unresolved are names that no directory has, skipped includes among them, with
 	// the paths above the source where they were looked for.
 	unresolved map[string][]string
+	packages   []string // directories where a package could be restored
 }
 
 // makePlan decides platform and flags for a source.
@@ -91,12 +92,14 @@ func (d *Driver) makePlan(req Request, files *snapshot, text []byte) (*plan, err
 			deciding.angled = append(slices.Clip(deciding.angled), efw.path)
 		}
 	}
+	if checkout != "" {
+		dirs := efwCheckoutDirs(checkout)
+		efwDirs = append(efwDirs, dirs...)
+		deciding.angled = append(slices.Clip(deciding.angled), dirs...)
+	}
 	deciding.angled = append(slices.Clip(deciding.angled), stop...)
 	refs := files.closure(roots, deciding, stop)
-	if checkout != "" {
-		efwDirs = append(efwDirs, efwCheckoutDirs(checkout)...)
-	}
-	p.platform, p.why = decidePlatform(req.Platform, text, refs, efwDirs)
+	p.platform, p.why = decidePlatform(req.Platform, text, refs, efwDirs, checkout)
 
 	// The platform's own flags and directories.
 	var platformFlags []Flag
@@ -126,7 +129,7 @@ func (d *Driver) makePlan(req Request, files *snapshot, text []byte) (*plan, err
 			}
 			for _, up := range headerParents(p.dir) {
 				if packages := filepath.Join(up, "packages"); !isDir(packages) {
-					p.missing = append(p.missing, packages)
+					p.packages = append(p.packages, packages)
 				}
 			}
 		}

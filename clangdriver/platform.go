@@ -78,11 +78,12 @@ func includeEvidence(ref reference, efwDirs []string) *evidence {
 }
 
 // decidePlatform decides for one platform, and says why: the setting, else a
-// comment in the source, else the includes, else the host. Where includes speak
+// comment in the source, else the includes, else a checkout of ebpf-for-windows
+// that the source lies in, else the host. Where includes speak
 // for both (a program for both platforms), those of them that are found count,
 // then the host. A host that is neither Windows nor Linux counts as Windows, which
 // is what bpfls is for first.
-func decidePlatform(setting string, text []byte, refs []reference, efwDirs []string) (platform, why string) {
+func decidePlatform(setting string, text []byte, refs []reference, efwDirs []string, checkout string) (platform, why string) {
 	if setting != "" && setting != PlatformAuto {
 		return setting, "setting"
 	}
@@ -101,6 +102,8 @@ func decidePlatform(setting string, text []byte, refs []reference, efwDirs []str
 	}
 	windows, linux := first[PlatformWindows], first[PlatformLinux]
 	switch {
+	case windows == nil && linux == nil && checkout != "":
+		return PlatformWindows, "lies in " + checkout + ", a checkout of ebpf-for-windows"
 	case windows == nil && linux == nil:
 		if runtime.GOOS == PlatformLinux {
 			return PlatformLinux, "no include tells; the host is Linux"
