@@ -17,8 +17,9 @@ const (
 // ReadStore reads the eBPF store of this machine: the current user's, or where
 // there is none the machine's, as the tools of eBPF for Windows do. It returns
 // nil where there is no store.
-func ReadStore() (*Store, error) {
-	const path = `Software\eBPF\Providers`
+func ReadStore() (*Store, error) { return readStore(`Software\eBPF\Providers`) }
+
+func readStore(path string) (*Store, error) {
 	for _, root := range []registry.Key{registry.CURRENT_USER, registry.LOCAL_MACHINE} {
 		k, err := registry.OpenKey(root, path, registry.READ)
 		if err != nil {
