@@ -210,20 +210,27 @@ func (z *Zone) assignSum(v, y Var, k Int, r Interval) {
 	x, _ := z.index(v)
 	sc := z.scratchFor()
 	sc.resetNew()
+	out := 0
 	for j, key := range z.keys {
 		s, d := ends(key)
-		switch {
-		case s == b && d != b && d != x:
+		if s == x || d == x {
+			continue // v's old edges go
+		}
+		if s == b && d != b {
 			sc.add(edgeKey(x, d), z.ws[j].Sub(k))
-		case d == b && s != b && s != x:
+		} else if d == b && s != b {
 			sc.add(edgeKey(s, x), z.ws[j].Add(k))
 		}
+		if out != j {
+			z.keys[out], z.ws[out] = key, z.ws[j]
+		}
+		out++
 	}
+	z.keys, z.ws = z.keys[:out], z.ws[:out]
 	sc.add(edgeKey(x, b), k.Neg())
 	sc.add(edgeKey(b, x), k)
 	sc.sortNew()
 	pot := z.nodes[b].pot.Add(k)
-	z.cut(x)
 	z.mergeNew(sc)
 	z.setBounds(x, r)
 	z.nodes[x].pot = pot

@@ -108,8 +108,7 @@ func (i Interval) Meet(x Interval) Interval {
 	return mk(maxInt(i.Lo, x.Lo), minInt(i.Hi, x.Hi))
 }
 
-// saneLo and saneHi turn a bound that saturated on the wrong side into a bound
-// that is weaker than the exact one.
+// sane is [lo, hi], or top if a bound saturated on the side where it would say too much.
 func sane(lo, hi Int) Interval {
 	if lo == PosInf || hi == NegInf {
 		return Top()
