@@ -117,6 +117,27 @@ func Parse(name string, data []byte, opt Options) (*Object, error) {
 	return o, nil
 }
 
+// ParseTypes reads the types of an object that need not have programs: a
+// compiled header. The Object has neither programs nor maps. The error is an
+// *Error.
+func ParseTypes(name string, data []byte) (*Object, error) {
+	f, ferr := readELF(name, data)
+	if ferr != nil {
+		return nil, ferr
+	}
+	r := &reader{f: f}
+	o := &Object{Name: name, ByteOrder: f.order, reader: r}
+	s := f.section(".BTF")
+	if s == nil {
+		return nil, f.fail("", "it has no BTF", "compile with -g")
+	}
+	if r.types, r.btfErr = readBTF(f, s.data); r.types == nil {
+		return nil, r.object(r.btfErr)
+	}
+	r.structs = structs{types: r.types, known: map[uint32]*Struct{}}
+	return o, nil
+}
+
 // object makes an error of the object as a whole.
 func (r *reader) object(err error) *Error {
 	var e *Error

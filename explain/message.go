@@ -3,6 +3,7 @@ package explain
 import (
 	"fmt"
 	"math/bits"
+	"path"
 	"strconv"
 	"strings"
 
@@ -232,7 +233,7 @@ func (d *describer) contextLayout(hook string) {
 	if len(d.Context) == 0 || d.Program.Context == nil {
 		return
 	}
-	name := d.Program.Context.Name
+	name := or(d.typedefName(), d.Program.Context.Name)
 	// The member that the access is about says most.
 	diff := d.Context[0]
 	lo, _, _, known := d.reach()
@@ -251,14 +252,23 @@ func (d *describer) contextLayout(hook string) {
 	default:
 		text = fmt.Sprintf("%s has %d bytes; the context of %s has %d", name, diff.Have, hook, diff.Want)
 	}
-	r := d.structRange(name, d.typedefName())
+	r := d.structRange(name, d.Program.Context.Name)
 	d.related = append(d.related, Related{r, text})
 	note := "this structure is not the hook's: include the hook's own header"
 	if d.Type != nil && d.Type.Header != "" {
-		note += " (" + d.Type.Header + ")"
+		note += " (" + path.Base(filepathToSlash(d.Type.Header)) + ")"
 	}
 	d.related = append(d.related, Related{r, note})
 }
+
+func or(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+func filepathToSlash(p string) string { return strings.ReplaceAll(p, `\`, "/") }
 
 // typedefName returns the name of the context's type as the program spells it.
 func (d *describer) typedefName() string {

@@ -203,7 +203,7 @@ func (p *pipeline) headerLayout(d settings.ContextDeclaration) (platform.StructL
 		}
 		return platform.StructLayout{}, fmt.Errorf("%s: %s does not compile", d.Origin, d.Header)
 	}
-	obj, err := elfbpf.Parse(d.Header, out.Object, elfbpf.Options{Platform: p.out.Platform})
+	obj, err := elfbpf.ParseTypes(d.Header, out.Object)
 	if err != nil {
 		return platform.StructLayout{}, fmt.Errorf("%s: %w", d.Origin, err)
 	}
