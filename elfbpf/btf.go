@@ -243,11 +243,15 @@ func (t *btfTypes) member(ty *btfType, i int) btfMember {
 	return m
 }
 
+// longestChain is how many types are walked, each of which only refers to the
+// next; a longer chain leads in a circle.
+const longestChain = 1 << 10
+
 // sizeOf returns the size of a type in bytes as the loader counts it: 0 for what
 // has none, and for types that contain themselves.
 func (t *btfTypes) sizeOf(id uint32) (uint32, error) {
 	factor := uint32(1)
-	for range len(t.offsets) + 1 {
+	for range longestChain {
 		ty, err := t.get(id)
 		if err != nil {
 			return 0, err
@@ -272,7 +276,7 @@ func (t *btfTypes) sizeOf(id uint32) (uint32, error) {
 // strip walks typedefs and qualifiers; tags too if asked. A type that leads to
 // itself comes back as the id where the walk closed.
 func (t *btfTypes) strip(id uint32, tags bool) (btfType, error) {
-	for range len(t.offsets) + 1 {
+	for range longestChain {
 		ty, err := t.get(id)
 		if err != nil {
 			return ty, err
@@ -393,7 +397,7 @@ func (t *btfTypes) declaration(id uint32, inner string, depth int) string {
 }
 
 func (t *btfTypes) pointer(to uint32, inner string, depth int) string {
-	for range len(t.offsets) {
+	for range longestChain {
 		// A tag on the pointed-to type is not shown.
 		ty, err := t.get(to)
 		if err != nil || ty.kind != btfTypeTag {

@@ -87,6 +87,7 @@ func (r *reader) relocateCORE() error {
 		return errors.New("Invalid CO-RE relocation record size")
 	}
 	bySection := map[string]*covering{}
+	steps := 0
 	for _, p := range r.programs {
 		c := bySection[p.Section]
 		if c == nil {
@@ -115,7 +116,10 @@ func (r *reader) relocateCORE() error {
 			if rel.access, err = r.types.coreString(f.u32(b[8:]), "CO-RE access string"); err != nil {
 				return err
 			}
-			p := c.find(rel.offset)
+			p := c.find(rel.offset, &steps)
+			if steps > mostObjectSlots {
+				return errors.New("too many CO-RE relocations of sections with the same name")
+			}
 			if p == nil {
 				return fmt.Errorf("Failed to find program for CO-RE relocation at instruction offset %d in section %s", rel.offset, name)
 			}
@@ -156,12 +160,13 @@ func (c *covering) add(p *program) {
 	c.programs, c.ends = append(c.programs, p), append(c.ends, end)
 }
 
-func (c *covering) find(offset uint32) *program {
+func (c *covering) find(offset uint32, steps *int) *program {
 	covers := func(p *program) bool {
 		return int64(offset) >= int64(p.Offset) && int64(offset) < int64(p.Offset)+int64(len(p.Code))*isa.SlotSize
 	}
 	if c.mixed {
 		for _, p := range c.programs {
+			*steps++
 			if covers(p) {
 				return p
 			}

@@ -29,6 +29,11 @@ func (o *Object) DWARF() (*dwarf.Data, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", o.Name, err)
 	}
+	if offsets := sections["str_offsets"]; len(offsets) >= 8 {
+		// debug/dwarf reads the root entry before it knows where the offsets begin,
+		// and takes the header for offsets; a large one would be an error.
+		clear(offsets[:8])
+	}
 	// What DWARF 5 added.
 	for _, name := range [...]string{"addr", "line_str", "str_offsets", "rnglists", "loclists", "types"} {
 		data, ok := sections[name]

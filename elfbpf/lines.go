@@ -1,6 +1,8 @@
 package elfbpf
 
 import (
+	"cmp"
+	"slices"
 	"sort"
 
 	"bpfls/isa"
@@ -25,21 +27,36 @@ func (r *reader) readLines() {
 		return
 	}
 	records := map[string][]lineRecord{}
-	ok := r.infoSections(e.data, e.lines, 16, func(section string, b []byte) bool {
-		rec := lineRecord{r.f.u32(b), r.f.u32(b[4:]), r.f.u32(b[8:]), r.f.u32(b[12:])}
-		if !r.types.strings.valid(rec.file) || !r.types.strings.valid(rec.text) {
-			return false
+	ok := r.infoSections(e.data, e.lines, 16, func(section string, n, size int, b []byte) bool {
+		list := records[section]
+		if list == nil {
+			list = make([]lineRecord, 0, n)
 		}
-		records[section] = append(records[section], rec)
+		for ; len(b) > 0; b = b[size:] {
+			rec := lineRecord{r.f.u32(b), r.f.u32(b[4:]), r.f.u32(b[8:]), r.f.u32(b[12:])}
+			if !r.types.strings.valid(rec.file) || !r.types.strings.valid(rec.text) {
+				return false
+			}
+			list = append(list, rec)
+		}
+		records[section] = list
 		return true
 	})
 	if !ok {
 		return
 	}
-	for _, list := range records {
-		if !sort.SliceIsSorted(list, func(i, j int) bool { return list[i].offset < list[j].offset }) {
-			sort.SliceStable(list, func(i, j int) bool { return list[i].offset < list[j].offset })
+	for section, list := range records {
+		if !slices.IsSortedFunc(list, byOffset) {
+			slices.SortStableFunc(list, byOffset)
 		}
+		// The last record for an instruction counts.
+		out := list[:0]
+		for i, rec := range list {
+			if i+1 == len(list) || list[i+1].offset/isa.SlotSize != rec.offset/isa.SlotSize {
+				out = append(out, rec)
+			}
+		}
+		records[section] = out
 	}
 	for _, p := range r.programs {
 		list := records[p.Section]
@@ -50,6 +67,8 @@ func (r *reader) readLines() {
 	}
 }
 
+func byOffset(a, b lineRecord) int { return cmp.Compare(a.offset, b.offset) }
+
 // setLines makes the program's lines of the records that fall into it. A record
 // without a line number counts for its own instruction alone: after it the last
 // record with one goes on.
@@ -57,14 +76,24 @@ func (p *program) setLines(t *btfTypes, list []lineRecord) {
 	if len(list) == 0 {
 		return
 	}
-	p.Lines = make([]Line, 0, len(list))
-	var last Line
+	n := len(list)
+	for _, rec := range list {
+		if rec.lineColumn>>10 == 0 {
+			n++
+		}
+	}
+	p.Lines = make([]Line, 0, n)
+	var last, line Line
 	for i, rec := range list {
 		slot := int(rec.offset-uint32(p.Offset)) / isa.SlotSize
-		if i+1 < len(list) && int(list[i+1].offset-uint32(p.Offset))/isa.SlotSize == slot {
-			continue // the later record for an instruction counts
+		// Neighbours are nearly always of the same file, often of the same line.
+		if i == 0 || rec.file != list[i-1].file {
+			line.File = t.str(rec.file)
 		}
-		line := Line{Slot: slot, File: t.str(rec.file), Line: int(rec.lineColumn >> 10), Column: int(rec.lineColumn & 0x3ff), Text: t.str(rec.text)}
+		if i == 0 || rec.text != list[i-1].text {
+			line.Text = t.str(rec.text)
+		}
+		line.Slot, line.Line, line.Column = slot, int(rec.lineColumn>>10), int(rec.lineColumn&0x3ff)
 		p.Lines = append(p.Lines, line)
 		if line.Line != 0 {
 			last = line
@@ -90,8 +119,9 @@ func (p *program) appendLines(slot int, lines []Line) {
 }
 
 // infoSections walks a part of .BTF.ext: a record size, then per section a name,
-// a count and records. It reports false where the part is damaged or visit does.
-func (r *reader) infoSections(data []byte, part [2]uint64, least uint64, visit func(section string, record []byte) bool) bool {
+// a count and n records of that size. It reports false where the part is damaged
+// or visit does.
+func (r *reader) infoSections(data []byte, part [2]uint64, least uint64, visit func(section string, n, size int, records []byte) bool) bool {
 	at, end := part[0], part[1]
 	if end > uint64(len(data)) || at > end || end-at < 4 {
 		return false
@@ -110,12 +140,10 @@ func (r *reader) infoSections(data []byte, part [2]uint64, least uint64, visit f
 		if err != nil || n > (end-at)/size {
 			return false
 		}
-		for range n {
-			if !visit(name, data[at:at+size]) {
-				return false
-			}
-			at += size
+		if !visit(name, int(n), int(size), data[at:at+n*size]) {
+			return false
 		}
+		at += n * size
 	}
 	return true
 }
@@ -135,8 +163,10 @@ func (r *reader) readContexts() {
 		offset  uint32
 	}
 	functions := make(map[place]uint32, len(r.programs))
-	r.infoSections(e.data, e.funcs, 8, func(section string, b []byte) bool {
-		functions[place{section, r.f.u32(b)}] = r.f.u32(b[4:])
+	r.infoSections(e.data, e.funcs, 8, func(section string, _, size int, b []byte) bool {
+		for ; len(b) > 0; b = b[size:] {
+			functions[place{section, r.f.u32(b)}] = r.f.u32(b[4:])
+		}
 		return true
 	})
 	texts := map[uint32]string{}

@@ -33,6 +33,9 @@ type reader struct {
 	kfuncs   map[string]kfunc
 	programs []*program
 	slots    int // in all programs
+	relocs   int // read for all sections
+	// tables are, by section, the first relocation table that says it is for it.
+	tables map[int]*elfSection
 }
 
 // function is a function symbol of a section.
@@ -64,9 +67,13 @@ type localCall struct {
 // The most that is read of an object, so that a damaged one cannot use up the
 // memory: slots of one program, which is the most instructions that Linux looks
 // at, and slots of all programs.
+//
+// The largest objects known have some 130,000 slots and 30,000 relocations.
 const (
 	mostProgramSlots = 1 << 20
-	mostObjectSlots  = 1 << 23
+	mostObjectSlots  = 1 << 22
+	mostRelocations  = 1 << 22
+	deepestCalls     = 1 << 12
 )
 
 // Parse reads a BPF object. name stands for the object in messages. The error
@@ -333,7 +340,11 @@ func (r *reader) loadSection(section int, programs []*program, unresolved map[st
 		if r.slots += end - first; r.slots > mostObjectSlots {
 			return r.tooLarge(p)
 		}
-		p.Code = append(make([]isa.Slot, 0, end-first), code[first:end]...)
+		p.Code = code[first:end:end]
+		if end*isa.SlotSize > p.Offset+p.Size {
+			// It shares code with the programs behind it, which are relocated on their own.
+			p.Code = append(make([]isa.Slot, 0, end-first), p.Code...)
+		}
 		low, high := uint64(first)*isa.SlotSize, uint64(end)*isa.SlotSize
 		from := sort.Search(len(order), func(i int) bool { return relocs[order[i]].offset >= low })
 		to := from + sort.Search(len(order)-from, func(i int) bool { return relocs[order[from+i]].offset >= high })
@@ -341,6 +352,9 @@ func (r *reader) loadSection(section int, programs []*program, unresolved map[st
 		if !sorted {
 			mine = append([]int32(nil), mine...)
 			sort.Slice(mine, func(i, j int) bool { return mine[i] < mine[j] })
+		}
+		if len(mine) > 0 {
+			p.Relocs = make([]Relocation, 0, len(mine))
 		}
 		for _, n := range mine {
 			rel := &relocs[n]
@@ -365,7 +379,9 @@ func (r *reader) loadSection(section int, programs []*program, unresolved map[st
 				unresolved[s.name] = append(unresolved[s.name], fmt.Sprintf("Unresolved external symbol %s in section %s at location %d", name, s.name, slot))
 			}
 		}
-		sort.SliceStable(p.Relocs, func(i, j int) bool { return p.Relocs[i].Offset < p.Relocs[j].Offset })
+		if !sorted {
+			sort.SliceStable(p.Relocs, func(i, j int) bool { return p.Relocs[i].Offset < p.Relocs[j].Offset })
+		}
 		if err := r.callsWithoutRelocation(p, len(code)); err != nil {
 			return r.sectionError(section, err.Error())
 		}
@@ -394,26 +410,32 @@ func (r *reader) symbolName(s *symbol) string {
 // relocationTable finds the table of a section: by name, and where several
 // sections have the same name, by the section that the table says it is for.
 func (r *reader) relocationTable(section int) *elfSection {
-	name := r.f.sections[section].name
-	var found *elfSection
-	for _, prefix := range [...]string{".rel", ".rela"} {
-		i, ok := r.f.byName[prefix+name]
-		if !ok {
-			continue
+	f := r.f
+	name := f.sections[section].name
+	i, ok := f.byName[".rel"+name]
+	if !ok {
+		if i, ok = f.byName[".rela"+name]; !ok {
+			return nil
 		}
-		found = &r.f.sections[i]
-		if r.f.byName[name] == section && int(found.info) == section {
-			break
-		}
-		for j := range r.f.sections {
-			if s := &r.f.sections[j]; (s.typ == shtRel || s.typ == shtRela) && int(s.info) == section {
-				found = s
-				break
+	}
+	found := &f.sections[i]
+	if f.byName[name] != section || int(found.info) != section {
+		if r.tables == nil {
+			r.tables = map[int]*elfSection{}
+			for j := range f.sections {
+				s := &f.sections[j]
+				if _, ok := r.tables[int(s.info)]; !ok && (s.typ == shtRel || s.typ == shtRela) {
+					r.tables[int(s.info)] = s
+				}
 			}
 		}
-		break
+		if own := r.tables[section]; own != nil {
+			found = own
+		} else if f.byName[name] != section {
+			return nil
+		}
 	}
-	if found == nil || found.data == nil {
+	if found.data == nil {
 		return nil
 	}
 	return found
@@ -427,6 +449,9 @@ func (r *reader) sectionRelocations(section int) ([]relocation, error) {
 	}
 	name := r.f.sections[section].name
 	list, ok := r.f.relocations(table)
+	if r.relocs += len(list); r.relocs > mostRelocations {
+		return nil, r.sectionError(section, fmt.Sprintf("the object has more than %d relocations", mostRelocations)).advise("the object is damaged: compile the source again")
+	}
 	if !ok {
 		return nil, r.sectionError(section, "Malformed relocation section "+name).advise("compile the source again: the object is damaged")
 	}

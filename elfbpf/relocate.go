@@ -241,7 +241,7 @@ func (r *reader) appendAll() error {
 	failed := map[string]*Error{} // by section
 	var fatal error
 	for _, p := range r.programs {
-		reason, err := r.appendTo(p, find)
+		reason, err := r.appendTo(p, find, 0)
 		if err != nil {
 			fatal = r.sectionError(p.section, err.Error())
 			break
@@ -261,12 +261,15 @@ func (r *reader) appendAll() error {
 // appendTo appends the functions that p calls behind it, each once, with what
 // they call behind them, and makes the calls go there. The reason says which
 // function is missing; the error rejects all programs.
-func (r *reader) appendTo(p *program, find func(section int, name string) *program) (reason string, err error) {
+func (r *reader) appendTo(p *program, find func(section int, name string) *program, depth int) (reason string, err error) {
 	if p.done {
 		return "", nil
 	}
 	if p.active {
 		return "", errMutual
+	}
+	if depth > deepestCalls {
+		return "", fmt.Errorf("the functions call each other more than %d deep", deepestCalls)
 	}
 	p.active = true // stays so where a function is missing
 	p.ownSlots = len(p.Code)
@@ -287,7 +290,7 @@ func (r *reader) appendTo(p *program, find func(section int, name string) *progr
 				if sub == p {
 					return "", errRecursion
 				}
-				if reason, err := r.appendTo(sub, find); reason != "" || err != nil {
+				if reason, err := r.appendTo(sub, find, depth+1); reason != "" || err != nil {
 					return reason, err
 				}
 				r.slots += len(sub.Code)

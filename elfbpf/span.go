@@ -48,21 +48,30 @@ func (s *spans) next(i int, into *[3]int32) []int32 {
 func (s *spans) end(first, end int) int {
 	end = min(end, len(s.code))
 	if s.far == nil {
-		var buf [3]int32
-		inside := true
-		for i := first; i < end && inside; i++ {
-			for _, to := range s.next(i, &buf) {
-				if int(to) < first || int(to) >= end {
-					inside = false
-				}
-			}
-		}
-		if inside {
+		if s.inside(first, end) {
 			return end
 		}
 		s.reach()
 	}
 	return max(end, int(s.far[first])+1)
+}
+
+// inside reports whether no instruction of the range leads out of it, reachable
+// or not: so it is for nearly every function.
+func (s *spans) inside(first, end int) bool {
+	var buf [3]int32
+	for i := first; i < end; i++ {
+		// Within the range only jumps lead elsewhere than to the next slots.
+		if class := s.code[i].Op & 7; class != 5 && class != 6 && i+2 < end {
+			continue
+		}
+		for _, to := range s.next(i, &buf) {
+			if int(to) < first || int(to) >= end {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // reach computes far for the whole section: Tarjan's algorithm over strongly

@@ -22,7 +22,7 @@ func (t *btfTypes) pointee(id uint32) (uint32, string, bool) {
 // structure resolves an id to a structure or union.
 func (t *btfTypes) structure(id uint32) (uint32, string, bool) {
 	name := ""
-	for range len(t.offsets) + 1 {
+	for range longestChain {
 		ty, err := t.get(id)
 		if err != nil {
 			return 0, "", false
@@ -55,7 +55,8 @@ func (s *structs) layout(id uint32, name string) *Struct {
 		out.Name = name
 	}
 	s.known[id] = out
-	s.members(out, &ty, 0, 0)
+	budget := mostMembers
+	s.members(out, &ty, 0, 0, &budget)
 	return out
 }
 
@@ -63,13 +64,13 @@ func (s *structs) layout(id uint32, name string) *Struct {
 // more than once would multiply.
 const mostMembers = 1 << 16
 
-func (s *structs) members(out *Struct, ty *btfType, base uint64, depth int) {
+func (s *structs) members(out *Struct, ty *btfType, base uint64, depth int, budget *int) {
 	t := s.types
 	if depth > deepestType {
 		return
 	}
 	for i := range ty.n {
-		if len(out.Members) >= mostMembers {
+		if *budget--; *budget < 0 {
 			return
 		}
 		m := t.member(ty, i)
@@ -78,7 +79,7 @@ func (s *structs) members(out *Struct, ty *btfType, base uint64, depth int) {
 			// strip does not walk to a structure by name: only an anonymous
 			// structure has its members in ours.
 			if inner, err := t.strip(m.typ, true); err == nil && (inner.kind == btfStruct || inner.kind == btfUnion) {
-				s.members(out, &inner, bits, depth+1)
+				s.members(out, &inner, bits, depth+1, budget)
 			}
 			continue
 		}

@@ -89,17 +89,13 @@ func Slots(data []byte, order binary.ByteOrder) []Slot {
 	code := make([]Slot, len(data)/SlotSize)
 	big := order == binary.ByteOrder(binary.BigEndian)
 	for i := range code {
-		b := data[i*SlotSize : i*SlotSize+SlotSize : i*SlotSize+SlotSize]
-		s := &code[i]
-		s.Op = b[0]
+		b := data[i*SlotSize:][:SlotSize]
 		if big {
-			s.Dst, s.Src = Reg(b[1]>>4), Reg(b[1]&0xf)
-			s.Off = int16(binary.BigEndian.Uint16(b[2:]))
-			s.Imm = int32(binary.BigEndian.Uint32(b[4:]))
+			v := binary.BigEndian.Uint64(b)
+			code[i] = Slot{Op: uint8(v >> 56), Dst: Reg(v >> 52 & 0xf), Src: Reg(v >> 48 & 0xf), Off: int16(v >> 32), Imm: int32(v)}
 		} else {
-			s.Dst, s.Src = Reg(b[1]&0xf), Reg(b[1]>>4)
-			s.Off = int16(binary.LittleEndian.Uint16(b[2:]))
-			s.Imm = int32(binary.LittleEndian.Uint32(b[4:]))
+			v := binary.LittleEndian.Uint64(b)
+			code[i] = Slot{Op: uint8(v), Dst: Reg(v >> 8 & 0xf), Src: Reg(v >> 12 & 0xf), Off: int16(v >> 16), Imm: int32(v >> 32)}
 		}
 	}
 	return code
