@@ -9,6 +9,7 @@ import (
 	"bpfls/clangdriver"
 	"bpfls/explain"
 	"bpfls/position"
+	"bpfls/settings"
 )
 
 // Finding is a finding or a compiler's diagnostic at its place in the present text
@@ -131,6 +132,22 @@ func clangRange(d clangdriver.Diagnostic) explain.Range {
 		r.EndLine, r.EndColumn = r.Line, r.Column
 	}
 	return r
+}
+
+// settingsItems are the errors in settings files and comments that a run of the source
+// at path used.
+func settingsItems(path string, problems []*settings.Problem) []item {
+	var items []item
+	for _, p := range problems {
+		if p.File == "" {
+			continue // the editor's settings: a notice
+		}
+		items = append(items, item{path: filepath.Clean(p.File), Finding: Finding{
+			Origin: "bpfls", Code: "settings", Severity: "error", Message: p.Message, Sources: []string{path},
+			Range: explain.Range{Line: max(p.Line, 1), Column: p.Column, EndLine: max(p.Line, 1), EndColumn: p.EndColumn},
+		}})
+	}
+	return items
 }
 
 // resolve makes a file name of line information or of clang absolute; such names are

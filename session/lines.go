@@ -144,20 +144,45 @@ func (m *LineMap) near(p position.Point, end bool) (position.Point, bool) {
 		return position.Point{}, false
 	}
 	line := min(before+1+p.Line-first, after-1)
+	if after-before <= maxSimilar {
+		line = m.similar(p.Line, before+1, after-1, line)
+	}
 	return position.Point{Line: line, Column: sameColumn(m.old.Line(p.Line), m.new.Line(line), p.Column, end)}, true
+}
+
+// maxSimilar bounds the number of lines among which an edited one is looked for.
+const maxSimilar = 100
+
+// similar returns which of the new lines from first to last is most like an old line:
+// has most bytes in common with it at both ends; otherwise, if none has any.
+func (m *LineMap) similar(old, first, last, otherwise int) int {
+	best, most := otherwise, 0
+	text := bytes.TrimSpace(m.old.Line(old))
+	for line := first; line <= last; line++ {
+		prefix, suffix := common(text, bytes.TrimSpace(m.new.Line(line)))
+		if prefix+suffix > most {
+			best, most = line, prefix+suffix
+		}
+	}
+	return best
+}
+
+// common returns the number of bytes with which two lines begin alike, and of those
+// behind with which they end alike.
+func common(a, b []byte) (prefix, suffix int) {
+	for prefix < len(a) && prefix < len(b) && a[prefix] == b[prefix] {
+		prefix++
+	}
+	for suffix < len(a)-prefix && suffix < len(b)-prefix && a[len(a)-1-suffix] == b[len(b)-1-suffix] {
+		suffix++
+	}
+	return prefix, suffix
 }
 
 // sameColumn moves a column of a line to the edited line: unchanged in what both
 // begin with, counted from the end in what both end with, else at the edit's edge.
 func sameColumn(old, new []byte, column int, end bool) int {
-	prefix := 0
-	for prefix < len(old) && prefix < len(new) && old[prefix] == new[prefix] {
-		prefix++
-	}
-	suffix := 0
-	for suffix < len(old)-prefix && suffix < len(new)-prefix && old[len(old)-1-suffix] == new[len(new)-1-suffix] {
-		suffix++
-	}
+	prefix, suffix := common(old, new)
 	at := column - 1
 	switch {
 	case at <= prefix:

@@ -26,6 +26,7 @@ func TestLineMap(t *testing.T) {
 		{name: "edit in front in the line", compiled: "f(1, [x], 2);", present: "f(100, [x], 2);", touched: true},
 		{name: "edit behind in the line", compiled: "f(1, [x], 2);", present: "f(1, [x], 222);", touched: true},
 		{name: "edit inside", compiled: "f(1, [abc], 2);", present: "f(1, [aXXc], 2);", touched: true},
+		{name: "lines before an edited line", compiled: "int x = f([y]);|d", present: "// new|// newer|int x = f([y] + 1);|d", touched: true},
 		{name: "line removed", compiled: "a|b [x] c|d", present: "a|d", gone: true},
 		{name: "two lines", compiled: "a|f([x,|y]);|d", present: "n|a|f([x,|y]);|d"},
 		{name: "split in between", compiled: "f([x,|y]);|d", present: "f([x,|n|y]);|d", touched: true},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
@@ -87,7 +88,11 @@ func (s *Session) compare() {
 			continue
 		}
 		for _, r := range s.readers(p) {
-			s.changed(r, p, known)
+			if slices.Contains(r.asked, p) {
+				s.reclassify(r)
+			} else {
+				s.changed(r, p, known)
+			}
 		}
 	}
 	s.watchInputs()
@@ -99,11 +104,11 @@ func (s *Session) compare() {
 func (s *Session) changed(r *record, path string, known bool) {
 	busy := r.queued || r.cancel != nil
 	switch {
-	case !s.automatic() && !(r.commanded && busy):
+	case !r.automatic() && !(r.commanded && busy):
 		return
 	case busy && !known:
 		return // the run under way is compared with the files when it ends
-	case !busy && r.last != nil && s.same(r.last, s.wanted):
+	case !busy && !s.needed(r):
 		return // the change was taken back
 	case !busy && r.last == nil && !known:
 		return
@@ -200,8 +205,8 @@ func (s *Session) worker() {
 		s.mu.Lock()
 		for {
 			i := slices.IndexFunc(s.ready, func(r *record) bool { return r.cancel == nil })
-			if i >= 0 || s.closed {
-				if i >= 0 && !s.closed {
+			if s.closed || i >= 0 && !s.opt.Paused {
+				if !s.closed {
 					r := s.ready[i]
 					s.ready = slices.Delete(s.ready, i, i+1)
 					if j := s.begin(r); j != nil {
@@ -223,7 +228,7 @@ func (s *Session) worker() {
 type job struct {
 	record     *record
 	generation uint64
-	setting    int
+	options    string
 	ctx        context.Context
 	request    Request
 	known      map[string]fileState
@@ -235,7 +240,7 @@ type job struct {
 // begin takes a record out of the queue. It returns nil where nothing is to be done:
 // what changed was taken back.
 func (s *Session) begin(r *record) *job {
-	if !r.forced && r.last != nil && s.same(r.last, s.wanted) {
+	if !r.forced && !s.needed(r) {
 		s.setBusy(r, false)
 		s.showItems(r)
 		s.refresh(r)
@@ -248,12 +253,12 @@ func (s *Session) begin(r *record) *job {
 	s.settle(r, before)
 	s.work++
 	j := &job{
-		record: r, generation: r.generation, setting: s.setting, ctx: ctx, cancel: cancel, id: s.work,
+		record: r, generation: r.generation, options: r.options, ctx: ctx, cancel: cancel, id: s.work,
 		known: map[string]fileState{r.path: s.files.states[r.path]}, halted: new(bool),
 	}
-	j.request = Request{Path: r.path, Choices: s.settings.Choices, Timeout: s.settings.Timeout}
-	setDefault(&j.request.Timeout, defaultTimeout)
-	if s.overlays() {
+	j.request = Request{Path: r.path, Timeout: runLimit}
+	j.request.Choices.Editor, j.request.Choices.Workspace = r.editor.Settings, r.editor.Workspace
+	if r.overlays() {
 		j.request.Overlay = map[string][]byte{}
 		for path, d := range s.docs {
 			if d.digest != s.files.digest(path) {
@@ -280,10 +285,8 @@ func (s *Session) do(j *job) {
 	s.files.states[r.path] = before
 	s.mu.Unlock()
 	began := time.Now()
-	out := s.runSafely(j)
+	f := s.runSafely(j)
 	j.cancel()
-	f := finish(r.path, out)
-	f.setting = j.setting
 	found := s.lookAt(f, began)
 
 	s.mu.Lock()
@@ -299,7 +302,7 @@ func (s *Session) do(j *job) {
 	case *j.halted && r.generation == j.generation:
 		r.stopped = "cancelled"
 		s.showItems(r)
-	case r.generation != j.generation || errors.Is(out.Err, context.Canceled):
+	case r.generation != j.generation || errors.Is(f.outcome.Err, context.Canceled):
 		// A newer run is on its way: this one's findings are of the past.
 	default:
 		s.keep(r, f, found)
@@ -308,25 +311,27 @@ func (s *Session) do(j *job) {
 }
 
 // runSafely runs a job. A panic costs the job its outcome, nothing else.
-func (s *Session) runSafely(j *job) (out *Outcome) {
+func (s *Session) runSafely(j *job) (f *finished) {
+	path := j.record.path
 	defer func() {
 		if p := recover(); p != nil {
-			s.log.Error("a run failed: this is a fault of bpfls", "path", j.record.path, "panic", p, "stack", string(debug.Stack()))
+			s.log.Error("a run failed: this is a fault of bpfls", "path", path, "panic", p, "stack", string(debug.Stack()))
 			err := fmt.Errorf("bpfls failed on this file, which is a fault of bpfls: %v", p)
-			out = &Outcome{Report: &explain.Report{Path: j.record.path, Error: err.Error()}, Err: err}
+			f = finish(path, &Outcome{Report: &explain.Report{Path: path, Error: err.Error()}, Err: err})
 		}
+		f.options = j.options
 	}()
-	s.log.Debug("run begins", "path", j.record.path)
-	out = s.opt.Run(j.ctx, j.request)
-	s.log.Debug("run ended", "path", j.record.path, "error", out.Err)
-	return out
+	s.log.Debug("run begins", "path", path)
+	out := s.opt.Run(j.ctx, j.request)
+	s.log.Debug("run ended", "path", path, "error", out.Err)
+	return finish(path, out)
 }
 
 // finish takes from an outcome what the session keeps.
 func finish(path string, out *Outcome) *finished {
 	f := &finished{
 		judgement: judge(out), outcome: out,
-		verifier: verdictItems(path, out), compiler: compilerItems(path, out.Compile),
+		verifier: verdictItems(path, out), compiler: compilerItems(path, out.Compile), settings: settingsItems(path, out.Problems),
 		texts: map[string]*position.Mapper{}, names: map[string]string{}, inputs: map[string]digest{path: absent},
 		maps: map[string]*LineMap{},
 	}
@@ -345,6 +350,21 @@ func finish(path string, out *Outcome) *finished {
 		abs := resolve(path, name)
 		f.texts[abs], f.names[abs] = text, name
 		f.inputs[abs] = digestOf(text.Text())
+	}
+	if out.Compile != nil {
+		for name, text := range out.Compile.Sources {
+			if abs := filepath.Clean(name); f.texts[abs] == nil {
+				f.texts[abs], f.names[abs] = position.New(text), abs
+				f.inputs[abs] = digestOf(text)
+			}
+		}
+	}
+	for _, it := range f.items() {
+		if f.texts[it.path] == nil {
+			if text, err := os.ReadFile(it.path); err == nil {
+				f.texts[it.path] = position.New(text)
+			}
+		}
 	}
 	for _, p := range out.Missing {
 		f.missing = append(f.missing, filepath.Clean(p))
@@ -399,7 +419,7 @@ func (s *Session) keep(r *record, f *finished, found map[string]fileState) {
 	maps.Copy(s.files.states, found)
 	changed := false
 	for path, d := range f.inputs {
-		if now := s.wanted(path); d != now {
+		if now := s.wanted(r, path); d != now {
 			changed = true
 			s.log.Debug("changed while it was compiled", "source", r.path, "path", path)
 			if r.retries >= maxRetries {
@@ -430,6 +450,8 @@ func (s *Session) keep(r *record, f *finished, found map[string]fileState) {
 	s.watchInputs()
 }
 
+func (f *finished) items() []item { return slices.Concat(f.verifier, f.compiler, f.settings) }
+
 // showItems tells subscribers the findings of every file in which the record has
 // some or had some.
 func (s *Session) showItems(r *record) {
@@ -442,7 +464,7 @@ func (s *Session) showItems(r *record) {
 		if f == nil {
 			continue
 		}
-		for _, it := range append(slices.Clone(f.verifier), f.compiler...) {
+		for _, it := range f.items() {
 			files[it.path] = true
 			r.items = append(r.items, it.path)
 		}

@@ -3,10 +3,11 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
+	"os"
 	"path/filepath"
-	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -15,6 +16,7 @@ import (
 
 	"bpfls/clangdriver"
 	"bpfls/position"
+	"bpfls/settings"
 )
 
 // Options of a Session. The zero value is what an editor wants.
@@ -34,21 +36,25 @@ type Options struct {
 	ChangeDelay, WatchDelay time.Duration
 	// Untrusted: nothing is compiled.
 	Untrusted bool
+	// Paused: nothing is run before Resume, so that the first run has the settings
+	// that an editor sends after it opened files.
+	Paused bool
 	// NoWatch leaves noticing changes of files to the caller (FilesChanged).
 	NoWatch bool
 }
 
-// EditorSettings are what the editor sets; they override bpfls.toml.
-type EditorSettings struct {
-	Choices  Choices
-	VerifyOn string // "save" or empty: on open and save; "change": unsaved buffers too; "manual": by command
-	// HideCompileErrors leaves clang's errors and warnings to another server.
-	HideCompileErrors bool
-	Timeout           time.Duration // of one run; 0: one minute
+// Editor is what an editor sets for a folder of the workspace, or for files in none.
+type Editor struct {
+	// Settings is a JSON object with the names of bpfls.toml; nil: none. It overrides
+	// bpfls.toml. Relative paths in it begin in Workspace.
+	Settings  []byte
+	Workspace string
+	// Clangd: clangd serves the same files in this editor and shows compile errors.
+	Clangd bool
 }
 
-// defaultTimeout bounds the run of a file.
-const defaultTimeout = time.Minute
+// runLimit bounds the run of a file as a whole; settings bound its steps.
+const runLimit = 5 * time.Minute
 
 // Session holds the documents of an editor and what is known of them. Its methods
 // may be called from any goroutine and return at once where they have no context.
@@ -62,8 +68,8 @@ type Session struct {
 	wait sync.WaitGroup
 
 	mu       sync.Mutex
-	settings EditorSettings
-	setting  int // counts changes of settings
+	editor   Editor
+	byFolder map[string]Editor // of folders of the workspace that have their own
 	folders  []string
 	docs     map[string]*document
 	records  map[string]*record
@@ -91,9 +97,13 @@ type document struct {
 // record is a source and what is known of it.
 type record struct {
 	path      string
-	source    bool   // is to be verified
-	why       string // what decided about source
-	commanded bool   // verified by command, whatever it is
+	editor    Editor
+	settings  *settings.Settings // those that hold for the file
+	options   string             // those of them that a run depends on
+	asked     []string           // files that settings were looked for in
+	source    bool               // is to be verified
+	why       string             // what decided about source
+	commanded bool               // verified by command, whatever it is
 
 	generation uint64             // counts reasons to judge it anew
 	timer      *time.Timer        // before it is ready
@@ -118,12 +128,13 @@ type finished struct {
 	outcome  *Outcome // nil: evicted
 	verifier []item
 	compiler []item
+	settings []item                      // errors in settings files
 	texts    map[string]*position.Mapper // as compiled, by absolute path
 	names    map[string]string           // absolute path to the name in line information
 	inputs   map[string]digest           // what it read
 	missing  []string                    // what must stay absent
-	setting  int
-	maps     map[string]*LineMap // by path, for the text that was last asked for
+	options  string                      // Session.options when it began
+	maps     map[string]*LineMap         // by path, for the text that was last asked for
 }
 
 // shown is what subscribers were told of a file.
@@ -246,32 +257,80 @@ func (s *Session) Trusted() bool {
 	return !s.opt.Untrusted
 }
 
-// Configure takes new settings of the editor; open files are judged by them.
-func (s *Session) Configure(settings EditorSettings) {
+// Resume ends a pause.
+func (s *Session) Resume() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if reflect.DeepEqual(s.settings, settings) {
-		return
+	s.opt.Paused = false
+	s.readyC.Broadcast()
+}
+
+// Configure takes new settings of the editor, and those of folders of the workspace that
+// have their own. Open files are judged anew where it matters to them.
+func (s *Session) Configure(general Editor, byFolder map[string]Editor) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.editor, s.byFolder = general, byFolder
+	for _, path := range slices.Sorted(maps.Keys(s.records)) {
+		s.reclassify(s.records[path])
 	}
-	s.settings = settings
-	s.setting++
-	for _, r := range s.records {
-		if s.automatic() || r.commanded {
-			s.trigger(r, urgentOpen, 0)
+	s.watchInputs()
+}
+
+// editorOf returns the settings of the innermost folder that has some.
+func (s *Session) editorOf(path string) Editor {
+	editor, best := s.editor, ""
+	for folder, own := range s.byFolder {
+		if len(folder) >= len(best) && strings.HasPrefix(path, folder+string(filepath.Separator)) {
+			editor, best = own, folder
 		}
-		s.refresh(r)
 	}
+	return editor
 }
 
-// Settings returns the editor's settings.
-func (s *Session) Settings() EditorSettings {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.settings
+// reclassify looks at the settings of a file again, and has it judged anew if they
+// make a difference.
+func (s *Session) reclassify(r *record) {
+	s.classify(r.path)
+	switch {
+	case !r.source:
+		s.halt(r)
+		r.last, r.verdict = nil, nil
+	case r.last == nil && !r.automatic() && !r.commanded:
+	case s.needed(r):
+		s.trigger(r, urgentOpen, 0)
+	}
+	s.refresh(r)
+	s.showItems(r)
 }
 
-func (s *Session) automatic() bool { return s.settings.VerifyOn != "manual" }
-func (s *Session) overlays() bool  { return s.settings.VerifyOn == "change" }
+// optionsOf are the settings that a run depends on, as text to compare.
+func optionsOf(s *settings.Settings) string {
+	var b strings.Builder
+	for _, e := range s.List() {
+		switch e.Key {
+		case "compileErrors", "verifyOn", "sources", "exclude":
+		default:
+			fmt.Fprintf(&b, "%s=%s\n", e.Key, e.Value)
+		}
+	}
+	return b.String()
+}
+
+// hidesCompileErrors reports whether clang's errors and warnings are left to another
+// server.
+func (r *record) hidesCompileErrors() bool {
+	switch r.settings.CompileErrors.Value {
+	case "show":
+		return false
+	case "hide":
+		return true
+	}
+	return r.editor.Clangd
+}
+
+func (r *record) automatic() bool { return r.settings.VerifyOn.Value != "manual" }
+func (r *record) overlays() bool  { return r.settings.VerifyOn.Value == "change" }
 
 // The urgencies of runs.
 const (
@@ -288,7 +347,7 @@ func (s *Session) Open(path string, version int32, text string) {
 	defer s.mu.Unlock()
 	s.docs[path] = newDocument(version, text)
 	r := s.classify(path)
-	if r.source && r.last == nil && s.automatic() {
+	if r.source && r.last == nil && r.automatic() {
 		s.trigger(r, urgentOpen, 0)
 	}
 	s.watchInputs()
@@ -301,7 +360,8 @@ func newDocument(version int32, text string) *document {
 	return &document{version: version, text: position.New(data), digest: digestOf(data)}
 }
 
-// classify decides whether the open file is a source to verify.
+// classify reads the settings of a file and decides by them, its name and its text
+// whether it is a source to verify.
 func (s *Session) classify(path string) *record {
 	r := s.records[path]
 	if r == nil {
@@ -309,10 +369,19 @@ func (s *Session) classify(path string) *record {
 		close(r.idle)
 		s.records[path] = r
 	}
-	if r.commanded {
-		return r
+	r.asked = nil
+	read := func(name string) ([]byte, error) {
+		r.asked = append(r.asked, name)
+		return os.ReadFile(name)
 	}
-	if d := s.docs[path]; d != nil {
+	r.editor = s.editorOf(path)
+	r.settings, _ = settings.Load(path, read, r.editor.Settings, r.editor.Workspace)
+	r.options = optionsOf(r.settings)
+	if r.commanded {
+		r.source, r.why = true, "verified by command"
+	} else if source, known := r.settings.IsSource(path); known {
+		r.source, r.why = source, "by the settings"
+	} else if d := s.docs[path]; d != nil {
 		r.source, r.why = detect(path, string(d.text.Text()))
 	}
 	return r
@@ -327,12 +396,10 @@ func (s *Session) Change(path string, version int32, text string) {
 		return
 	}
 	s.docs[path] = newDocument(version, text)
-	if s.overlays() {
-		for _, r := range s.readers(path) {
+	for _, r := range s.readers(path) {
+		if r.overlays() {
 			s.trigger(r, urgentSave, s.opt.ChangeDelay)
 		}
-	}
-	for _, r := range s.readers(path) {
 		s.refresh(r)
 	}
 	s.showAgain(path)
@@ -359,7 +426,7 @@ func (r *record) reads(path string) bool {
 			return true
 		}
 	}
-	return false
+	return slices.Contains(r.asked, path)
 }
 
 // Save says that the editor wrote the buffer to its file.
@@ -367,7 +434,7 @@ func (s *Session) Save(path string) {
 	path = filepath.Clean(path)
 	s.mu.Lock()
 	r := s.classify(path)
-	if s.docs[path] != nil && r.source && s.automatic() && r.last == nil && r.cancel == nil && !r.queued {
+	if s.docs[path] != nil && r.source && r.automatic() && r.last == nil && r.cancel == nil && !r.queued {
 		s.trigger(r, urgentSave, 0)
 	}
 	s.refresh(r)
@@ -402,7 +469,8 @@ func (s *Session) Verify(ctx context.Context, path string) (Status, error) {
 	path = filepath.Clean(path)
 	s.mu.Lock()
 	r := s.classify(path)
-	r.commanded, r.source = true, true
+	r.commanded = true
+	s.classify(path)
 	s.trigger(r, urgentCommand, 0)
 	s.watchInputs()
 	s.refresh(r)
@@ -452,17 +520,22 @@ func (s *Session) status(r *record) Status {
 		busy: r.queued || r.cancel != nil, stopped: r.stopped,
 	}
 	if r.last != nil {
-		p.last, p.current = &r.last.judgement, s.current(r.last)
+		p.last, p.current = &r.last.judgement, s.current(r, r.last)
 	}
 	return p.status()
 }
 
 // current reports whether everything that a run depended on is as it was, as far as
 // the user can see: unsaved buffers count.
-func (s *Session) current(f *finished) bool { return s.same(f, s.seen) }
+func (s *Session) current(r *record, f *finished) bool { return s.same(r, f, s.seen) }
 
-func (s *Session) same(f *finished, now func(string) digest) bool {
-	if f.setting != s.setting {
+// needed reports whether a run now would read something else than the last one.
+func (s *Session) needed(r *record) bool {
+	return r.last == nil || !s.same(r, r.last, func(path string) digest { return s.wanted(r, path) })
+}
+
+func (s *Session) same(r *record, f *finished, now func(string) digest) bool {
+	if f.options != r.options {
 		return false
 	}
 	for path, d := range f.inputs {
@@ -486,9 +559,9 @@ func (s *Session) seen(path string) digest {
 	return s.files.digest(path)
 }
 
-// wanted is the content that a run would read.
-func (s *Session) wanted(path string) digest {
-	if s.overlays() {
+// wanted is the content that a run of the record would read.
+func (s *Session) wanted(r *record, path string) digest {
+	if r.overlays() {
 		return s.seen(path)
 	}
 	return s.files.digest(path)
@@ -577,10 +650,11 @@ func (s *Session) findings(path string) []Finding {
 		if r.last == nil {
 			continue
 		}
-		if !s.settings.HideCompileErrors {
+		add(r.last, r.last.settings, "")
+		if !r.hidesCompileErrors() {
 			add(r.last, r.last.compiler, "")
 		}
-		stopped := r.stopped != "" && !s.current(r.last)
+		stopped := r.stopped != "" && !s.current(r, r.last)
 		if !stopped || r.last != r.verdict {
 			add(r.last, r.last.verifier, "")
 		}
@@ -660,11 +734,17 @@ func (s *Session) notice(path, message string, warning bool) {
 // note keeps the notices of a run.
 func (s *Session) note(path string, out *Outcome) {
 	var missing *clangdriver.NotFoundError
+	var problem string
+	for _, p := range out.Problems {
+		if p.File == "" {
+			problem = p.Message
+		}
+	}
 	switch {
 	case errors.As(out.Err, &missing):
 		s.notice(path, missing.Message, false)
-	case out.Err != nil && !out.CompileErrors:
-		s.notice(path, strings.TrimSpace(orElse(out.Report.Error, out.Err.Error())), true)
+	case problem != "":
+		s.notice(path, "settings of the editor: "+problem, true)
 	default:
 		delete(s.notices, path)
 	}

@@ -430,7 +430,7 @@ func TestCompileErrorMarksVerdict(t *testing.T) {
 	b.Save(path)
 	b.untilFindings("a.bpf.c", "1:1-6 syntax", "2:1-10 out of date (the source does not compile now): one")
 	b.untilStatus("a.bpf.c", "does not compile: line 1: syntax")
-	b.Configure(session.EditorSettings{HideCompileErrors: true})
+	b.Configure(session.Editor{Clangd: true}, nil)
 	b.untilFindings("a.bpf.c", "2:1-10 out of date (the source does not compile now): one")
 }
 
@@ -476,14 +476,14 @@ func TestUntrusted(t *testing.T) {
 
 func TestVerifyOn(t *testing.T) {
 	b := newBench(t, session.Options{ChangeDelay: time.Millisecond})
-	b.Configure(session.EditorSettings{VerifyOn: "manual"})
+	b.Configure(session.Editor{Settings: []byte(`{"verifyOn": "manual"}`)}, nil)
 	path := b.open("a.bpf.c", "FAIL(one)\n")
 	b.untilStatus("a.bpf.c", "not verified")
 	if _, err := b.Verify(context.Background(), path); err != nil {
 		t.Fatal(err)
 	}
 	b.untilFindings("a.bpf.c", "1:1-10 one")
-	b.Configure(session.EditorSettings{VerifyOn: "change"})
+	b.Configure(session.Editor{Settings: []byte(`{"verifyOn": "change"}`)}, nil)
 	b.Change(path, 2, "FAIL(unsaved)\n")
 	b.untilFindings("a.bpf.c", "1:1-14 unsaved")
 }

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -59,7 +60,7 @@ func (s *Session) View(ctx context.Context, path string) View {
 		s.use(r)
 		v.Runs = append(v.Runs, RunView{
 			Source: p, Name: f.names[path], Outcome: f.outcome, Lines: s.lineMap(f, path),
-			Current: f == r.last && r.stopped == "" && s.current(f),
+			Current: f == r.last && r.stopped == "" && s.current(r, f),
 		})
 	}
 	slices.SortStableFunc(v.Runs, func(a, b RunView) int {
@@ -100,4 +101,41 @@ func (s *Session) Document(path string) (text *position.Mapper, version int32, o
 		return nil, 0, false
 	}
 	return d.text, d.version, true
+}
+
+// Outcome returns the newest outcome of a file with an object, judging the file first
+// where there is none; current is false where the file changed since.
+func (s *Session) Outcome(ctx context.Context, path string) (out *Outcome, current bool, err error) {
+	path = filepath.Clean(path)
+	for range 2 {
+		s.mu.Lock()
+		if r := s.records[path]; r != nil {
+			for _, f := range []*finished{r.last, r.verdict} {
+				if f != nil && f.outcome != nil && (f.outcome.Object != nil || out == nil) {
+					s.use(r)
+					out, current = f.outcome, s.current(r, f)
+					if out.Object != nil {
+						break
+					}
+				}
+			}
+		}
+		s.mu.Unlock()
+		if out != nil {
+			return out, current, nil
+		}
+		if status, err := s.Verify(ctx, path); err != nil {
+			return nil, false, err
+		} else if status.State == Untrusted {
+			return nil, false, errors.New("the workspace is not trusted: nothing is compiled")
+		}
+	}
+	return nil, false, errors.New("the file could not be judged: " + s.Status(path).String())
+}
+
+// Editor returns the editor's settings that hold for a file.
+func (s *Session) Editor(path string) Editor {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.editorOf(path)
 }

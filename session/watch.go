@@ -246,6 +246,9 @@ func (s *Session) watchInputs() {
 		if r.source {
 			files[path] = true
 		}
+		for _, p := range r.asked {
+			files[p] = true
+		}
 		for _, f := range []*finished{r.last, r.verdict} {
 			if f == nil {
 				continue

@@ -1,0 +1,253 @@
+package lsp
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"bpfls/explain"
+	"bpfls/position"
+	"bpfls/report"
+	"bpfls/session"
+)
+
+// maxPrograms is the number of programs that a hover shows for one line; a function
+// in a header may be part of many.
+const maxPrograms = 3
+
+// hoverText is the text of a hover, in Markdown or plain. It is empty where there is
+// nothing to say.
+func hoverText(view session.View, at position.Point, markdown bool) string {
+	w := &hoverWriter{markdown: markdown}
+	if section := view.SectionAt(at); section != "" {
+		w.hook(view, section)
+		return w.String()
+	}
+	word := view.WordAt(at)
+	shown, more := 0, 0
+	for _, run := range view.Runs {
+		facts, edited := run.Facts(view.Path, at)
+		if edited {
+			w.stale()
+			return w.String()
+		}
+		programs := w.programs(run, view.Path, at, word)
+		for _, f := range facts {
+			if shown == maxPrograms {
+				more++
+				continue
+			}
+			if shown == 0 && !run.Current {
+				w.stale()
+			}
+			shown++
+			w.facts(f, len(facts) > 1 || len(view.Runs) > 1 || programs)
+		}
+	}
+	if more > 0 {
+		w.line("and %d more programs", more)
+	}
+	return w.String()
+}
+
+// hoverWriter writes the text of one hover, in Markdown or plain.
+type hoverWriter struct {
+	strings.Builder
+	markdown bool
+}
+
+// line writes a paragraph.
+func (w *hoverWriter) line(format string, args ...any) {
+	if w.Len() > 0 {
+		w.WriteString("\n")
+		if w.markdown {
+			w.WriteString("\n")
+		}
+	}
+	fmt.Fprintf(w, format, args...)
+}
+
+// code marks up a piece of code.
+func (w *hoverWriter) code(s string) string {
+	if w.markdown {
+		return "`" + s + "`"
+	}
+	return s
+}
+
+// block writes a block of code.
+func (w *hoverWriter) block(text string) {
+	text = strings.TrimRight(text, "\n")
+	if w.markdown {
+		text = "```text\n" + text + "\n```"
+	}
+	w.line("%s", text)
+}
+
+func (w *hoverWriter) rule() {
+	if w.markdown && w.Len() > 0 {
+		w.line("---")
+	}
+}
+
+func (w *hoverWriter) stale() {
+	text := "out of date: verified before your last edit"
+	if w.markdown {
+		text = "*" + text + "*"
+	}
+	w.line("%s", text)
+}
+
+// facts writes what is known of a line in one program.
+func (w *hoverWriter) facts(f session.Facts, name bool) {
+	w.rule()
+	if name {
+		w.line("%s", w.title(f.Program.Report, f.Source))
+	}
+	switch {
+	case f.Line.Unreachable:
+		w.line("the verifier never gets here: no execution does")
+	case f.Line.Checks == 0:
+		w.line("nothing to prove here")
+	default:
+		w.line("proven here: %d of %s", f.Line.Proven, number(f.Line.Checks, "check"))
+	}
+	if !f.Line.Unreachable {
+		w.state(f)
+	}
+	if len(f.Slots) == 0 {
+		return
+	}
+	text := slotsText(f.Slots)
+	if f.Copies > 1 {
+		text += fmt.Sprintf(", in %d copies (one for each way of calls); the state is the first one's", f.Copies)
+	}
+	w.line("%s", text)
+	row := report.ProgramRow{Program: f.Program.Program, Type: f.Program.Type}
+	if listing, err := report.Listing(row, f.Platform, f.Slots); err == nil {
+		w.block(strings.Join(listing, "\n"))
+	}
+}
+
+// state writes registers, packet and stack.
+func (w *hoverWriter) state(f session.Facts) {
+	registers := w.known(f.Registers)
+	if f.Packet != "" {
+		registers = append(registers, f.Packet)
+	}
+	if len(registers) > 0 {
+		w.line("registers: %s", strings.Join(registers, ", "))
+	}
+	if stack := w.known(f.Stack); len(stack) > 0 {
+		w.line("stack: %s", strings.Join(stack, ", "))
+	}
+}
+
+func (w *hoverWriter) known(list []session.Known) []string {
+	var out []string
+	for _, k := range list {
+		out = append(out, w.code(k.Name)+" = "+k.Value)
+	}
+	return out
+}
+
+// slotsText names instructions: "instructions 6 to 7, 9".
+func slotsText(slots []int) string {
+	var parts []string
+	for i := 0; i < len(slots); {
+		j := i
+		for j+1 < len(slots) && slots[j+1] == slots[j]+1 {
+			j++
+		}
+		if i == j {
+			parts = append(parts, fmt.Sprint(slots[i]))
+		} else {
+			parts = append(parts, fmt.Sprintf("%d to %d", slots[i], slots[j]))
+		}
+		i = j + 1
+	}
+	word := "instructions "
+	if len(slots) == 1 {
+		word = "instruction "
+	}
+	return word + strings.Join(parts, ", ")
+}
+
+// programs writes the verdicts of the programs whose name is at the position. It
+// reports whether there are any.
+func (w *hoverWriter) programs(run session.RunView, path string, at position.Point, word string) bool {
+	line, ok := run.Lines.Compiled(at.Line)
+	any := false
+	for _, p := range run.Outcome.Report.Programs {
+		if !ok || p.Function != word || p.Line != line || filepath.Clean(p.File) != path {
+			continue
+		}
+		if !any && !run.Current {
+			w.stale()
+		}
+		any = true
+		w.line("%s: %s", w.title(p, run.Source), verdictText(p))
+	}
+	return any
+}
+
+func (w *hoverWriter) title(p *explain.Program, source string) string {
+	name := p.Section + " " + p.Function
+	if w.markdown {
+		name = "**" + strings.ReplaceAll(name, "_", "\\_") + "**"
+	}
+	return name + " in " + filepath.Base(source)
+}
+
+// verdictText is a program from above (also the code lens of a later day).
+func verdictText(p *explain.Program) string {
+	var parts []string
+	switch p.Verdict {
+	case "pass":
+		parts = append(parts, "verified. "+number(p.Instructions, "instruction"), number(p.Checks, "check"))
+		if p.LoopBound > 0 {
+			parts = append(parts, fmt.Sprintf("at most %s", number(p.LoopBound, "loop turn")))
+		}
+		if p.Stack >= 0 {
+			parts = append(parts, fmt.Sprintf("stack %d bytes", p.Stack))
+		}
+	case "fail", "rejected":
+		consequences := 0
+		for _, f := range p.Findings {
+			consequences += f.Consequences
+		}
+		text := number(max(len(p.Findings), 1), "finding")
+		if p.Verdict == "rejected" {
+			text = "rejected: " + strings.TrimSuffix(p.Reason, ".")
+		} else if consequences > 0 {
+			text += " (" + number(consequences, "consequence") + ")"
+		}
+		parts = append(parts, text+". "+number(p.Instructions, "instruction"))
+	default:
+		parts = append(parts, "not verified: "+p.Reason)
+	}
+	return strings.TrimSuffix(strings.Join(parts, ", "), ".") + "."
+}
+
+// hook writes what a section's hook is.
+func (w *hoverWriter) hook(view session.View, section string) {
+	for _, run := range view.Runs {
+		for _, p := range run.Outcome.Programs {
+			if p.Program.Section != section || p.Type == nil || p.Type.Context == nil {
+				continue
+			}
+			var b strings.Builder
+			if err := report.Hook(&b, run.Outcome.Platform, p.Type); err == nil {
+				w.block(b.String())
+			}
+			return
+		}
+	}
+}
+
+func number(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

@@ -1,0 +1,101 @@
+package lsp
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+
+	"go.lsp.dev/protocol"
+
+	"bpfls/position"
+)
+
+// initOptions are the initializationOptions that the server understands.
+type initOptions struct {
+	// Trusted is false where the workspace is not trusted: nothing is compiled.
+	Trusted *bool `json:"trusted"`
+	// Clangd: clangd serves the same files in this editor.
+	Clangd bool `json:"clangd"`
+	// Settings for editors that have no workspace/configuration.
+	Settings json.RawMessage `json:"settings"`
+}
+
+// Initialize negotiates what client and server can do.
+func (s *server) Initialize(_ context.Context, params *protocol.InitializeParams) (*protocol.InitializeResult, error) {
+	var init initOptions
+	if len(params.InitializationOptions) > 0 {
+		if err := json.Unmarshal(params.InitializationOptions, &init); err != nil {
+			s.log.Warn("initializationOptions are not understood", "error", err)
+		}
+	}
+	s.features = featuresOf(params.Capabilities)
+	s.clangd = init.Clangd
+	s.session.SetTrusted(init.Trusted == nil || *init.Trusted)
+	s.session.SetFolders(folders(params))
+	s.configure(init.Settings, nil)
+	encoding := protocol.PositionEncodingKindUTF16
+	if s.features.encoding == position.UTF8 {
+		encoding = protocol.PositionEncodingKindUTF8
+	}
+	sync := protocol.TextDocumentSyncKindIncremental
+	s.initialized.Store(true)
+	return &protocol.InitializeResult{
+		ServerInfo: protocol.ServerInfo{Name: "bpfls", Version: protocol.NewOptional(s.opt.Version)},
+		Capabilities: protocol.ServerCapabilities{
+			PositionEncoding: encoding,
+			TextDocumentSync: &protocol.TextDocumentSyncOptions{
+				OpenClose: ptr(true), Change: &sync, Save: &protocol.SaveOptions{IncludeText: ptr(false)},
+			},
+			HoverProvider:          protocol.Boolean(true),
+			ExecuteCommandProvider: protocol.ExecuteCommandOptions{Commands: commandNames()},
+			Workspace: &protocol.WorkspaceOptions{
+				WorkspaceFolders: &protocol.WorkspaceFoldersServerCapabilities{
+					Supported: ptr(true), ChangeNotifications: protocol.Boolean(true),
+				},
+			},
+		},
+	}, nil
+}
+
+func featuresOf(c protocol.ClientCapabilities) features {
+	var f features
+	if g := c.General; g != nil && slices.Contains(g.PositionEncodings, protocol.PositionEncodingKindUTF8) {
+		f.encoding = position.UTF8
+	}
+	if t := c.TextDocument; t != nil {
+		if p := t.PublishDiagnostics; p != nil {
+			f.related = is(p.RelatedInformation)
+			f.tags = slices.Contains(p.TagSupport.ValueSet, protocol.DiagnosticTagUnnecessary)
+		}
+		f.markdown = t.Hover != nil && slices.Contains(t.Hover.ContentFormat, protocol.MarkupKindMarkdown)
+	}
+	if w := c.Window; w != nil {
+		f.progress = is(w.WorkDoneProgress)
+	}
+	if w := c.Workspace; w != nil {
+		f.configuration = is(w.Configuration)
+		f.registerWatch = w.DidChangeWatchedFiles != nil && is(w.DidChangeWatchedFiles.DynamicRegistration)
+		f.registerConfig = w.DidChangeConfiguration != nil && is(w.DidChangeConfiguration.DynamicRegistration)
+	}
+	return f
+}
+
+// folders returns the folders of the workspace, or the root of clients that know no
+// folders.
+func folders(params *protocol.InitializeParams) []string {
+	var paths []string
+	list, _ := params.WorkspaceFolders.Get()
+	for _, f := range list {
+		if f.URI.IsFile() {
+			paths = append(paths, f.URI.FsPath())
+		}
+	}
+	if len(paths) == 0 && params.RootURI != nil && params.RootURI.IsFile() {
+		paths = append(paths, params.RootURI.FsPath())
+	}
+	return paths
+}
+
+func ptr[T any](v T) *T { return &v }
+
+func is(p *bool) bool { return p != nil && *p }

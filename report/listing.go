@@ -1,0 +1,27 @@
+package report
+
+import (
+	"fmt"
+
+	"bpfls/isa"
+	"bpfls/platform"
+	"bpfls/verifier/cfg"
+)
+
+// Listing returns the instructions at some slots in PREVAIL's notation, a line
+// each, with their numbers.
+func Listing(r ProgramRow, p *platform.Platform, slots []int) ([]string, error) {
+	insts, err := isa.Decode(r.Program.Code)
+	if err != nil {
+		return nil, err
+	}
+	resolve := cfg.CallResolver(p, r.Type)
+	numbers := isa.ListingNumbers(insts)
+	var lines []string
+	for _, slot := range slots {
+		if slot >= 0 && slot < len(insts) && insts[slot].Slots > 0 {
+			lines = append(lines, fmt.Sprintf("%4d: %s", numbers[slot], isa.ListingText(insts, numbers, slot, resolve)))
+		}
+	}
+	return lines, nil
+}
