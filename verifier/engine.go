@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"sync/atomic"
 
 	"bpfls/verifier/cfg"
@@ -41,15 +42,21 @@ type run struct {
 	stop      error // why the run ended early
 	stopAt    cfg.NodeID
 
-	assume bool // go on behind failures
+	// Of a run that goes on behind failures:
+	assuming bool
+	missed   [][]*failure // by node
+	noted    map[failureKey]*failure
 }
 
 // failure is a check that a visit could not prove.
 type failure struct {
+	node  cfg.NodeID
 	check int        // index in the node's checks
 	inner *cfg.Check // what is not proven where that is a demand of a called helper
 	msg   string
 	st    state // at the visit that failed
+	// root is the failure that this one is a consequence of; itself if of none.
+	root *failure
 }
 
 // errInternal is the end of a run in a situation in which PREVAIL stops with an
@@ -96,6 +103,9 @@ func (p *program) counter(id cfg.NodeID) zone.Var { return p.counters[id] }
 func newRun(in Input, g *cfg.Graph, maxVisits int, cancelled *atomic.Bool) *run {
 	r := &run{maxVisits: maxVisits, cancelled: cancelled}
 	r.init(in, g)
+	for d := range 7 {
+		r.tab.SetFrameName(d, strings.TrimSuffix(savedPrefix(d), "/"))
+	}
 	n := len(g.Nodes)
 	r.pre = make([]state, n)
 	r.post = make([]state, n)
@@ -123,7 +133,7 @@ func newRun(in Input, g *cfg.Graph, maxVisits int, cancelled *atomic.Bool) *run 
 
 // top returns a state that says nothing.
 func (p *program) top() state {
-	st := state{p.newZone(p.numbers.Top()), p.newTypes(), p.newStack()}
+	st := state{z: p.newZone(p.numbers.Top()), t: p.newTypes(), s: p.newStack()}
 	st.t.reset()
 	st.s.reset(p.stackSize)
 	return st
@@ -236,6 +246,10 @@ func (r *run) visit(id cfg.NodeID) {
 	}
 	pre := &r.pre[id]
 	op := r.g.Op(id)
+	if r.assuming {
+		r.visitOn(id)
+		return
+	}
 	if op.Kind != cfg.Counter && !pre.bottom() {
 		if r.fail[id] != nil {
 			return
@@ -272,8 +286,29 @@ func (r *run) visit(id cfg.NodeID) {
 	r.post[id] = st
 }
 
+// visitOn is visit in a run that goes on behind failures.
+func (r *run) visitOn(id cfg.NodeID) {
+	st := r.pre[id].share()
+	if !st.bottom() {
+		r.visitAssuming(&st, id)
+		m := r.marksBehind(&st, id)
+		r.transfer(&st, id)
+		st.m = m
+		if r.reject != nil {
+			r.stop, r.stopAt = r.reject, id
+		}
+		if st.bottom() {
+			r.drop(&st)
+		}
+	} else {
+		r.missed[id] = nil
+	}
+	r.drop(&r.post[id])
+	r.post[id] = st
+}
+
 func (r *run) setFailure(id cfg.NodeID, check int, msg string) {
-	f := &failure{check: check, msg: msg, st: r.pre[id].share()}
+	f := &failure{node: id, check: check, msg: msg, st: r.pre[id].share()}
 	c := &r.g.Checks(id)[check]
 	if c.Kind == cfg.FuncConstraint {
 		_, f.inner, _ = r.checkFunction(&f.st, c, id)
@@ -399,13 +434,6 @@ func (r *run) loopBound() int {
 	return int(most.Int64())
 }
 
-// analysis is what a Result keeps of its run.
-type analysis struct {
-	run *run
-	in  Input
-	opt Options
-}
-
 func analyze(ctx context.Context, in Input, opt Options) (*Result, error) {
 	if in.Platform == nil || in.Type == nil {
 		return nil, errors.New("verifier: no platform or no program type was given")
@@ -448,6 +476,9 @@ func analyze(ctx context.Context, in Input, opt Options) (*Result, error) {
 	var cancelled atomic.Bool
 	defer context.AfterFunc(ctx, func() { cancelled.Store(true) })()
 	r := newRun(in, g, visits, &cancelled)
+	if opt.ContinueAfterFailure {
+		r.goOn()
+	}
 	err := r.solve(r.entry())
 	var internal *errInternal
 	var limit *errLimit
@@ -462,6 +493,11 @@ func analyze(ctx context.Context, in Input, opt Options) (*Result, error) {
 		return res, nil
 	default:
 		return nil, context.Cause(ctx)
+	}
+	if opt.ContinueAfterFailure {
+		r.collect(res)
+		res.analysis = &analysis{run: r, in: in, maxVisits: visits}
+		return res, nil
 	}
 	if r.failures == 0 && o.Termination {
 		r.checkCounters()
@@ -478,8 +514,26 @@ func analyze(ctx context.Context, in Input, opt Options) (*Result, error) {
 			res.Failures = append(res.Failures, r.report(id, f))
 		}
 	}
-	res.analysis = &analysis{run: r, in: in, opt: opt}
+	res.analysis = &analysis{run: r, in: in, maxVisits: visits}
 	return res, nil
+}
+
+// goOn makes r a run that goes on behind failures.
+func (r *run) goOn() {
+	r.assuming = true
+	r.missed = make([][]*failure, len(r.g.Nodes))
+	r.noted = make(map[failureKey]*failure)
+}
+
+// collect fills in the result of a run that went on behind failures.
+func (r *run) collect(res *Result) {
+	res.Verdict = Pass
+	for id := range cfg.NodeID(len(r.g.Nodes)) {
+		for _, f := range r.missed[id] {
+			res.Verdict = Fail
+			res.Failures = append(res.Failures, r.report(id, f))
+		}
+	}
 }
 
 // report describes a failure of a node.

@@ -20,6 +20,7 @@ type state struct {
 	z *zonePart
 	t *typePart
 	s *stackPart
+	m *marks // of a run that goes on behind failures
 }
 
 type zonePart struct {
@@ -362,6 +363,7 @@ func (p *pool) join(a, b *state) {
 		*a = b.share()
 		return
 	}
+	a.m = joinMarks(a.m, b.m)
 	if a.s != b.s && !(a.s.coversCells(&b.s.stack) && b.s.leq(&a.s.stack)) {
 		p.mutStack(a).join(&b.s.stack)
 	}

@@ -107,8 +107,11 @@ type State interface {
 	// Difference bounds a.field - b.field for registers' values or offsets of the
 	// same type: the relations that a range does not show.
 	Difference(a, b int) Range
-	// Strings is the state in PREVAIL's notation, sorted as it prints.
+	// Strings is the state in PREVAIL's notation, sorted as it prints: types, numbers,
+	// and last the stack ("Stack: Numbers -> {[4088...4095]}").
 	Strings() []string
+	// Text is the state as PREVAIL prints it, over several lines.
+	Text() string
 }
 
 // Point is one copy of an instruction in the control-flow graph; a subprogram
@@ -124,6 +127,16 @@ type CheckStatus struct {
 	Proven bool
 	// Unreachable: no state reaches the instruction, so nothing was checked.
 	Unreachable bool
+	Message     string // of a check that is not proven: PREVAIL's, without Check.Text
+	// Root is the failure that this one follows from: what is checked here was made
+	// by assuming that one away. Nil if it stands for itself.
+	Root *Root
+}
+
+// Root names a check: one of Checks(Point).
+type Root struct {
+	Point Point
+	Check int // index
 }
 
 // Analyze verifies a program. The error is not nil only where the input is no

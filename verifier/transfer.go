@@ -42,7 +42,7 @@ func (p *program) transfer(st *state, id cfg.NodeID) {
 		p.loadMapAddress(st, in)
 	case isa.LoadPseudo:
 		p.loadCode(st, in)
-	case isa.Call, isa.CallBTF:
+	case isa.Call, isa.CallBuiltin, isa.CallBTF:
 		if op.Contract >= 0 {
 			p.call(st, &p.g.Contracts[op.Contract])
 		}
