@@ -170,6 +170,117 @@ func coreRecord(p *patch, n int) []byte {
 	return ext[int(at)+4+8+16*n:]
 }
 
+// TestMessages gives whole messages: object, section, cause, what to do.
+func TestMessages(t *testing.T) {
+	tests := []struct {
+		object string
+		opt    Options
+		patch  func(p *patch)
+		want   string
+	}{
+		{
+			"legacy_short.o", Options{Platform: linuxPlatform()}, func(p *patch) { binary.LittleEndian.PutUint64(p.symbol("second")[16:], 12) },
+			"legacy_short.o: section maps: Malformed legacy maps section: maps; its 40 bytes are not whole records of 12 bytes; linux reads records of 28 bytes",
+		},
+		{
+			"unresolved.o", Options{Platform: windowsPlatform()}, func(p *patch) { p.rename("missing", "memcpy") },
+			"unresolved.o: section bad: Unresolved symbols found. Unresolved external symbol memcpy in section bad at location 1.; " +
+				"the platform has no memcpy to call: use __builtin_memcpy with a small constant size, which clang expands in place",
+		},
+		{
+			"btf_maps.o", Options{Platform: linuxPlatform()}, func(p *patch) { p.section(".BTF")[0] = 0 },
+			"btf_maps.o: section .maps: Legacy map symbol 'first' has invalid offset: not aligned to 24-byte boundary or out of section bounds; the maps are not read by their BTF because of this: " +
+				"Unsupported or invalid BTF data: Invalid .BTF section - wrong magic",
+		},
+	}
+	for _, tt := range tests {
+		p := newPatch(t, tt.object)
+		tt.patch(p)
+		o, err := Parse(tt.object, p.data, tt.opt)
+		if err != nil {
+			t.Errorf("%s: %v", tt.object, err)
+			continue
+		}
+		if err := o.Programs[0].Err; err == nil || err.Error() != tt.want {
+			t.Errorf("%s: got\n%v\nwant\n%s", tt.object, err, tt.want)
+		}
+	}
+}
+
+// rename gives a symbol a shorter name.
+func (p *patch) rename(symbol, name string) {
+	strings := p.section(".strtab")
+	at := binary.LittleEndian.Uint32(p.symbol(symbol))
+	copy(strings[at:], name+"\x00")
+}
+
+// TestParseTypes reads the types of an object without looking for programs.
+func TestParseTypes(t *testing.T) {
+	o, err := ParseTypes("contexts.o", read(t, "contexts.o"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, err := o.Struct("plain"); err != nil || s.Size != 72 {
+		t.Errorf("plain: %+v, %v", s, err)
+	}
+	if len(o.Symbols("a")) == 0 || len(o.Sections) == 0 || len(o.Programs) != 0 {
+		t.Error("not an object without programs")
+	}
+	p := newPatch(t, "contexts.o")
+	p.section(".BTF")[2] = 9
+	for _, data := range [][]byte{read(t, "data.nobtf.o"), p.data, nil} {
+		if o, err := ParseTypes("x.o", data); err == nil || o != nil {
+			t.Errorf("got %v, %v", o, err)
+		}
+	}
+}
+
+// FuzzBTF: type information is read or refused; every type that is read can be
+// measured, printed and laid out, and so can the maps among them.
+func FuzzBTF(f *testing.F) {
+	for _, tt := range objects {
+		data := read(f, tt.name+".o")
+		e, err := readELF(tt.name, data)
+		if err != nil {
+			f.Fatal(err)
+		}
+		if s := e.section(".BTF"); s != nil {
+			f.Add(s.data, e.big)
+		}
+	}
+	f.Fuzz(func(t *testing.T, data []byte, big bool) {
+		e := &elfFile{name: "fuzz.o", order: binary.LittleEndian, class: class64}
+		if big {
+			e.order, e.big = binary.BigEndian, true
+		}
+		types, err := readBTF(e, data)
+		if (types == nil) == (err == nil) {
+			t.Fatalf("types %v, error %v", types, err)
+		}
+		if err != nil {
+			return
+		}
+		s := structs{types: types, known: map[uint32]*Struct{}}
+		for id := range min(len(types.offsets), 1000) {
+			id := uint32(id)
+			ty, err := types.get(id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			types.sizeOf(id)
+			if text := types.typeText(id); text == "" {
+				t.Fatalf("type %d of kind %d has no text", id, ty.kind)
+			}
+			if target, alias, ok := types.structure(id); ok && s.layout(target, alias) == nil {
+				t.Fatalf("type %d leads to %d, which has no layout", id, target)
+			}
+			types.field(coreRelocation{typ: id, access: "0:0:1"})
+			types.applyEnum(coreRelocation{typ: id, access: "0", kind: coreEnumValue}, func(uint64) error { return nil })
+		}
+		types.maps()
+	})
+}
+
 // FuzzParse: an object is read or refused with a reason; what is read can be
 // asked everything.
 func FuzzParse(f *testing.F) {

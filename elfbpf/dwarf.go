@@ -7,7 +7,8 @@ import (
 )
 
 // DWARF returns the object's debugging information, relocated; an error where it
-// has none. It reads the sections anew at every call.
+// has none. It reads the sections anew at every call: the result is the caller's,
+// and like every dwarf.Data not for several goroutines.
 func (o *Object) DWARF() (*dwarf.Data, error) {
 	f := o.reader.f
 	sections := map[string][]byte{}

@@ -68,9 +68,9 @@ func (r *reader) declaredMaps() (*mapTable, error) {
 		// What BTF does not describe may still be records.
 		table, legacyErr := r.legacyMaps()
 		if legacyErr != nil {
-			r.mapNote = err
+			return nil, r.object(legacyErr).advise("the maps are not read by their BTF because of this: " + err.Error())
 		}
-		return table, legacyErr
+		return table, nil
 	}
 	for i := range r.f.sections {
 		if isMapSection(r.f.sections[i].name) {
@@ -78,7 +78,11 @@ func (r *reader) declaredMaps() (*mapTable, error) {
 		}
 	}
 	if hasBTF {
-		return r.btfMaps()
+		table, err := r.btfMaps()
+		if err != nil {
+			return nil, r.f.fail(".BTF", err.Error(), rebuildTypes)
+		}
+		return table, nil
 	}
 	return newMapTable(), nil
 }
@@ -382,7 +386,8 @@ func (r *reader) legacyMaps() (*mapTable, error) {
 		if size == 0 {
 			size = uint64(legacy.RecordSize)
 		}
-		malformed := errors.New("Malformed legacy maps section: " + s.name)
+		malformed := r.f.fail(s.name, "Malformed legacy maps section: "+s.name, fmt.Sprintf(
+			"its %d bytes are not whole records of %d bytes; %s reads records of %d bytes", s.size, size, r.opt.Platform.Name, legacy.RecordSize))
 		if s.data == nil || size < 16 || size%4 != 0 || s.size < size {
 			return nil, malformed
 		}
@@ -426,7 +431,9 @@ func (r *reader) legacyMaps() (*mapTable, error) {
 			continue
 		}
 		if sym.value%size != 0 || sym.value >= f.sections[sym.section].size {
-			return nil, fmt.Errorf("Legacy map symbol '%s' has invalid offset: not aligned to %d-byte boundary or out of section bounds", sym.name, size)
+			name := f.sections[sym.section].name
+			return nil, f.fail(name, fmt.Sprintf("Legacy map symbol '%s' has invalid offset: not aligned to %d-byte boundary or out of section bounds", sym.name, size),
+				fmt.Sprintf("%s reads records of %d bytes", r.opt.Platform.Name, legacy.RecordSize))
 		}
 		n := bases[sym.section] + int(sym.value/size)
 		if n >= len(table.maps) {

@@ -16,9 +16,8 @@ type reader struct {
 	f   *elfFile
 	opt Options
 
-	types   *btfTypes // nil without usable BTF
-	btfErr  error     // why there is none, where the object has a .BTF section
-	mapNote error     // why BTF maps could not be read, where records were read instead
+	types  *btfTypes // nil without usable BTF
+	btfErr error     // why there is none, where the object has a .BTF section
 
 	mu      sync.Mutex // guards structs
 	structs structs
@@ -89,15 +88,7 @@ func Parse(name string, data []byte, opt Options) (*Object, error) {
 		return nil, ferr
 	}
 	r := &reader{f: f, opt: opt}
-	o := &Object{Name: name, ByteOrder: f.order, reader: r}
-	o.Sections = make([]Section, len(f.sections))
-	for i := range f.sections {
-		s := &f.sections[i]
-		o.Sections[i] = Section{
-			Index: i, Name: s.name, Size: s.size, Address: s.address, Text: s.flags&shfExecinstr != 0, Type: s.typ, Flags: s.flags,
-		}
-	}
-	r.indexSymbols()
+	o := newObject(name, r)
 	if err := r.findPrograms(); err != nil {
 		return nil, err
 	}
@@ -124,6 +115,23 @@ func Parse(name string, data []byte, opt Options) (*Object, error) {
 	return o, nil
 }
 
+const rebuildTypes = "compile the source again: the type information is damaged"
+
+// newObject makes an object with its sections.
+func newObject(name string, r *reader) *Object {
+	f := r.f
+	o := &Object{Name: name, ByteOrder: f.order, reader: r}
+	o.Sections = make([]Section, len(f.sections))
+	for i := range f.sections {
+		s := &f.sections[i]
+		o.Sections[i] = Section{
+			Index: i, Name: s.name, Size: s.size, Address: s.address, Text: s.flags&shfExecinstr != 0, Type: s.typ, Flags: s.flags,
+		}
+	}
+	r.indexSymbols()
+	return o
+}
+
 // ParseTypes reads the types of an object that need not have programs: a
 // compiled header. The Object has neither programs nor maps. The error is an
 // *Error.
@@ -133,13 +141,13 @@ func ParseTypes(name string, data []byte) (*Object, error) {
 		return nil, ferr
 	}
 	r := &reader{f: f}
-	o := &Object{Name: name, ByteOrder: f.order, reader: r}
+	o := newObject(name, r)
 	s := f.section(".BTF")
 	if s == nil {
 		return nil, f.fail("", "it has no BTF", "compile with -g")
 	}
-	if r.types, r.btfErr = readBTF(f, s.data); r.types == nil {
-		return nil, r.object(r.btfErr)
+	if r.types, r.btfErr = readBTF(f, s.data); r.btfErr != nil {
+		return nil, f.fail(".BTF", r.btfErr.Error(), rebuildTypes)
 	}
 	r.structs = structs{types: r.types, known: map[uint32]*Struct{}}
 	return o, nil
@@ -258,18 +266,14 @@ func (r *reader) findPrograms() *Error {
 // as a whole; what goes wrong in one section is set in its programs.
 func (r *reader) load() error {
 	var err error
-	const rebuild = "compile the source again: the type information is damaged"
 	if r.maps, err = r.readMaps(); err != nil {
-		if r.btfErr != nil {
-			return r.f.fail(".BTF", err.Error(), rebuild)
-		}
 		return err
 	}
 	if r.btfErr != nil {
-		return r.f.fail(".BTF", r.btfErr.Error(), rebuild)
+		return r.f.fail(".BTF", r.btfErr.Error(), rebuildTypes)
 	}
 	if err := r.findKfuncs(); err != nil {
-		return r.f.fail(".BTF", err.Error(), rebuild)
+		return r.f.fail(".BTF", err.Error(), rebuildTypes)
 	}
 	unresolved := map[string][]string{} // by the name of the section
 	for at := 0; at < len(r.programs); {
@@ -293,12 +297,23 @@ func (r *reader) load() error {
 	for _, p := range r.programs {
 		if list := unresolved[p.Section]; len(list) > 0 {
 			p.Err = &Error{
-				Object: r.f.name, Section: p.Section, Reason: "Unresolved symbols found.", Unresolved: list,
-				Advice: "define the functions and variables in this source file, or make the functions static inline",
+				Object: r.f.name, Section: p.Section, Reason: "Unresolved symbols found.", Unresolved: list, Advice: unresolvedAdvice(list),
 			}
 		}
 	}
 	return r.appendAll()
+}
+
+// unresolvedAdvice says what to do about symbols that nothing defines.
+func unresolvedAdvice(list []string) string {
+	for _, builtin := range [...]string{"memcpy", "memset", "memmove", "memcmp"} {
+		for _, text := range list {
+			if strings.Contains(text, " symbol "+builtin+" ") {
+				return "the platform has no " + builtin + " to call: use __builtin_" + builtin + " with a small constant size, which clang expands in place"
+			}
+		}
+	}
+	return "define the functions and variables in this source file, or make the functions static inline"
 }
 
 // loadSection reads the code of the programs of one section and relocates it.
