@@ -128,7 +128,7 @@ func (r *run) grant(st *state, c *cfg.Check, root *failure) {
 		r.grantValue(st, c.Reg, root, zone.Geq(zone.V(reg(c.Reg, zone.KindSValue)), zone.Const(least)))
 	case cfg.ValidArgZero:
 		r.grantValue(st, c.Reg, root, zone.Eq(zone.V(reg(c.Reg, zone.KindSValue)), zone.Const(0)))
-	case cfg.ZeroCtxOffset:
+	case cfg.ZeroContextOffset:
 		r.grantValue(st, c.Reg, root, zone.Eq(zone.V(reg(c.Reg, zone.KindCtxOffset)), zone.Const(0)))
 	case cfg.Comparable:
 		r.grantType(st, c.Reg, typesSingleton|TypeNumber, root)

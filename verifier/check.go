@@ -85,7 +85,7 @@ func (p *program) check(st *state, c *cfg.Check, id cfg.NodeID) (msg string, ok 
 		if !exits {
 			return "callback function does not have a reachable exit", false
 		}
-	case cfg.ZeroCtxOffset:
+	case cfg.ZeroContextOffset:
 		zero := zone.Const(0)
 		// Null and not null cannot be told apart after a join.
 		if c.OrNull && st.isNumber(c.Reg) && st.entails(zone.Eq(zone.V(reg(c.Reg, zone.KindUValue)), zero)) {

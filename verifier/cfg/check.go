@@ -14,20 +14,20 @@ type CheckKind uint8
 // The kinds of proof obligations. Each comment names the fields of Check that
 // are meaningful besides Kind.
 const (
-	Comparable       CheckKind = iota // Reg and Other point into the same region; OrNumber: or Other is a number (subtraction)
-	Addable                           // if Reg is a pointer, Other is a number
-	ValidDivisor                      // Reg is not zero; Signed, Is64
-	ValidAccess                       // Reg+Offset may be accessed: Width bytes, or as many as Other says; Mode, OrNull
-	ValidStore                        // if Reg does not point to the stack, Other is a number
-	ValidSize                         // Reg is positive; CanBeZero: or zero
-	ValidMapKeyValue                  // Reg points to a key (Key) or value of the map in Other
-	ValidCallback                     // Reg is the address of a function that exits
-	TypeConstraint                    // the type of Reg is one of Types
-	FuncConstraint                    // Reg holds the id of a helper whose own obligations hold
-	ZeroCtxOffset                     // Reg points to the start of the context; OrNull
-	BoundedLoopCount                  // the counter is not above LoopLimit
-	ValidArgZero                      // Reg is zero
-	ValidMapType                      // the map in Reg has a type that Contract allows
+	Comparable        CheckKind = iota // Reg and Other point into the same region; OrNumber: or Other is a number (subtraction)
+	Addable                            // if Reg is a pointer, Other is a number
+	ValidDivisor                       // Reg is not zero; Signed, Is64
+	ValidAccess                        // Reg+Offset may be accessed: Width bytes, or as many as Other says; Mode, OrNull
+	ValidStore                         // if Reg does not point to the stack, Other is a number
+	ValidSize                          // Reg is positive; CanBeZero: or zero
+	ValidMapKeyValue                   // Reg points to a key (Key) or value of the map in Other
+	ValidCallback                      // Reg is the address of a function that exits
+	TypeConstraint                     // the type of Reg is one of Types
+	FuncConstraint                     // Reg holds the id of a helper whose own obligations hold
+	ZeroContextOffset                  // Reg points to the start of the context; OrNull
+	BoundedLoopCount                   // the counter is not above LoopLimit
+	ValidArgZero                       // Reg is zero
+	ValidMapType                       // the map in Reg has a type that Contract allows
 )
 
 // LoopLimit is the number of iterations of a loop that is accepted where
@@ -224,7 +224,7 @@ func (g *Graph) appendCheck(b []byte, id NodeID, c *Check) []byte {
 		b = appendType(b, c.Reg, c.Types)
 	case FuncConstraint:
 		b = append(appendReg(b, c.Reg), ".type is helper"...)
-	case ZeroCtxOffset:
+	case ZeroContextOffset:
 		b = append(appendReg(b, c.Reg), ".ctx_offset == 0"...)
 	case BoundedLoopCount:
 		b = append(g.appendCounter(b, id), " < "...)

@@ -14,7 +14,7 @@ const (
 	ArgMapFDPrograms
 	ArgMapKey
 	ArgMapValue
-	ArgCtx
+	ArgContext
 	ArgStack
 	ArgFunc
 	ArgAnything

@@ -75,7 +75,7 @@ func (m *maker) context(r isa.Reg, orNull bool) {
 		t |= TypeNumber
 	}
 	m.types(r, t)
-	m.add(Check{Kind: ZeroCtxOffset, Reg: r, OrNull: orNull})
+	m.add(Check{Kind: ZeroContextOffset, Reg: r, OrNull: orNull})
 }
 
 func (m *maker) instruction(in *isa.Inst) {
@@ -211,7 +211,7 @@ func (m *maker) call(c *Contract, index int32) {
 		case ArgFunc:
 			m.types(a.Reg, TypeFunction)
 			m.add(Check{Kind: ValidCallback, Reg: a.Reg})
-		case ArgCtx:
+		case ArgContext:
 			m.context(a.Reg, a.OrNull)
 		case ArgSocket:
 			m.types(a.Reg, TypeSocket)

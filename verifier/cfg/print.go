@@ -9,7 +9,7 @@ import (
 
 var argNames = [...]string{
 	ArgMapFD: "map_fd", ArgMapFDPrograms: "map_fd_programs", ArgMapKey: "map_key", ArgMapValue: "map_value",
-	ArgCtx: "ctx", ArgStack: "stack", ArgFunc: "func", ArgAnything: "uint64_t", ArgSocket: "socket",
+	ArgContext: "ctx", ArgStack: "stack", ArgFunc: "func", ArgAnything: "uint64_t", ArgSocket: "socket",
 	ArgBTFID: "btf_id", ArgAllocMem: "alloc_mem", ArgSpinLock: "spin_lock", ArgTimer: "timer",
 	ArgSizeOrZero: "size?", ArgWritableLong: "out_long", ArgWritableInt: "out_int",
 }

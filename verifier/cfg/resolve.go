@@ -104,8 +104,8 @@ func returned(r platform.RetType) (t TypeSet, nullable, ok bool) {
 // singleKinds maps argument types to kinds of single arguments, plus one.
 var singleKinds = [...]ArgKind{
 	platform.ArgAnything:             ArgAnything + 1,
-	platform.ArgPtrToCtx:             ArgCtx + 1,
-	platform.ArgPtrToCtxOrNull:       ArgCtx + 1,
+	platform.ArgPtrToCtx:             ArgContext + 1,
+	platform.ArgPtrToCtxOrNull:       ArgContext + 1,
 	platform.ArgPtrToMap:             ArgMapFD + 1,
 	platform.ArgConstPtrToMap:        ArgMapFD + 1,
 	platform.ArgPtrToMapOfPrograms:   ArgMapFDPrograms + 1,
