@@ -13,120 +13,147 @@ import (
 
 // unproven is a check that was not proven at one copy of an instruction.
 type unproven struct {
-	label    string
-	point    verifier.Point
-	message  string // the verifier's; empty where only the check is known
-	check    verifier.Check
-	verdict  bool // it belongs to the verdict's run, not to what lies behind a failure
-	code     string
-	pointer  string // C text of the pointer that an access goes through
-	finding  int    // index of the finding that it became or belongs to
-	consumed bool
+	id      checkID
+	label   string
+	point   verifier.Point
+	message string // the verifier's, with the check's text
+	check   verifier.Check
+	root    *checkID // what it follows from; nil: it stands for itself
+	pointer string   // C text of the pointer that an access goes through
 }
 
-// findings turns the failures of a result into root causes in the order in
-// which the verifier met them, and counts the rest as consequences.
+// checkID names a check of one copy of an instruction.
+type checkID struct {
+	slot  int
+	path  string
+	index int
+}
+
+// findings turns the checks that were not proven into root causes, the one where
+// the verifier failed first before the others in program order, and counts the
+// rest as consequences.
 func (e *explainer) findings() []Finding {
 	all := e.unproven()
 	var out []Finding
-	type key struct {
-		slot  int
-		check string
-	}
-	seen := map[key]int{}        // checks of one C expression; inlined copies share it
-	missing := map[[2]int]bool{} // slot, register: what the register should be is not known
-	roots := map[string]int{}    // code and C text of the pointer: later uses of the same pointer
+	belongs := map[checkID]int{}    // the finding that a check became or follows from
+	expression := map[checkID]int{} // the same without the path: inlined copies share their C expression
+	wrong := map[[2]int]int{}       // slot, register: the finding about what the register holds
+	roots := map[string]int{}       // code and C text of the pointer: later uses of the same one
 	for i := range all {
 		u := &all[i]
-		c := u.check
-		if j, ok := seen[key{u.point.Slot, c.Text}]; ok {
+		if u.root != nil {
+			continue
+		}
+		here := checkID{u.id.slot, "", u.id.index}
+		if j, ok := expression[here]; ok {
+			belongs[u.id] = j
 			out[j].Related = append(out[j].Related, e.callers(u.point, "fails here too, called from here")...)
 			continue
 		}
-		if !u.verdict || u.message == "" {
-			if j, ok := e.cause(u, missing, out); ok {
-				out[j].Consequences++
-				seen[key{u.point.Slot, c.Text}] = j
-				continue
-			}
+		// A check of the same instruction says the same of the same register, or
+		// cannot be made without it: the size of a key where the map is no map.
+		if j, ok := e.sameRegister(u, wrong); ok {
+			belongs[u.id] = j
+			out[j].Consequences++
+			continue
 		}
 		f := e.finding(u)
-		if root := f.Code + "\x00" + u.pointer; u.pointer != "" && !u.verdict {
-			if j, ok := roots[root]; ok {
-				out[j].Consequences++
+		use := f.Code + "\x00" + u.pointer
+		if j, ok := roots[use]; ok && u.pointer != "" {
+			belongs[u.id] = j
+			out[j].Consequences++
+			continue
+		}
+		n := len(out)
+		roots[use], belongs[u.id], expression[here] = n, n, n
+		wrong[[2]int{u.id.slot, int(u.check.Reg)}] = n
+		out = append(out, f)
+	}
+	for changed := true; changed; {
+		changed = false
+		for i := range all {
+			u := &all[i]
+			if u.root == nil {
 				continue
 			}
+			if j, ok := belongs[*u.root]; ok {
+				belongs[u.id] = j
+				out[j].Consequences++
+				u.root, changed = nil, true
+			}
 		}
-		if u.pointer != "" {
-			roots[f.Code+"\x00"+u.pointer] = len(out)
-		}
-		seen[key{u.point.Slot, c.Text}] = len(out)
-		missing[[2]int{u.point.Slot, int(c.Reg)}] = true
-		out = append(out, f)
 	}
 	return out
 }
 
-// cause finds the finding at the same instruction that u follows from: the size
-// of a key when the map is no map, an access through what is no pointer.
-func (e *explainer) cause(u *unproven, missing map[[2]int]bool, out []Finding) (int, bool) {
+func (e *explainer) sameRegister(u *unproven, wrong map[[2]int]int) (int, bool) {
 	for _, r := range []int8{u.check.Reg, u.check.Other} {
-		if r < 0 || !missing[[2]int{u.point.Slot, int(r)}] {
-			continue
-		}
-		for j := range out {
-			if out[j].Instruction == u.point.Slot {
-				return j, true
-			}
+		if j, ok := wrong[[2]int{u.id.slot, int(r)}]; ok && r >= 0 {
+			return j, true
 		}
 	}
 	return 0, false
 }
 
-// unproven collects the failures of the verdict's run, then the other unproven
-// checks in program order.
+// unproven collects the checks that were not proven.
 func (e *explainer) unproven() []unproven {
 	var all []unproven
 	type key struct {
-		slot int
-		path string
-		text string
+		slot       int
+		path, text string
 	}
-	seen := map[key]bool{}
+	labels := map[key]verifier.Failure{}
 	for _, f := range e.Result.Failures {
-		p := verifier.Point{Slot: f.Slot, CallPath: f.CallPath}
-		seen[key{f.Slot, fmt.Sprint(f.CallPath), f.Check.Text}] = true
-		all = append(all, unproven{label: f.Label, point: p, message: f.Message, check: f.Check, verdict: f.Reachable})
+		labels[key{f.Slot, fmt.Sprint(f.CallPath), f.Check.Text}] = f
 	}
 	for slot := range e.insts {
 		for _, p := range e.Result.Points(slot) {
-			for _, c := range e.Result.Checks(p) {
-				if c.Proven || c.Unreachable || seen[key{slot, fmt.Sprint(p.CallPath), c.Check.Text}] {
+			path := fmt.Sprint(p.CallPath)
+			for i, c := range e.Result.Checks(p) {
+				if c.Proven || c.Unreachable {
 					continue
 				}
-				all = append(all, unproven{label: label(p), point: p, check: c.Check})
+				u := unproven{id: checkID{slot, path, i}, label: label(p), point: p, check: c.Check, message: c.Message}
+				if u.message != "" && c.Check.Text != "" {
+					u.message += " (" + c.Check.Text + ")"
+				}
+				k := key{slot, path, c.Check.Text}
+				if f, ok := labels[k]; ok {
+					u.label, u.message = f.Label, f.Message
+					delete(labels, k)
+				}
+				if c.Root != nil {
+					u.root = &checkID{c.Root.Point.Slot, fmt.Sprint(c.Root.Point.CallPath), c.Root.Check}
+				}
+				all = append(all, u)
 			}
 		}
 	}
-	// The verdict's own failures come first, then what lies behind them, in
-	// program order; the checks of one instruction stay together and in order.
-	if len(all) > 0 {
-		first := all[0].point.Slot
+	// Every failure of the verdict's run is told, found among the checks or not.
+	for _, f := range e.Result.Failures {
+		k := key{f.Slot, fmt.Sprint(f.CallPath), f.Check.Text}
+		if _, ok := labels[k]; ok {
+			delete(labels, k)
+			all = append(all, unproven{id: checkID{f.Slot, k.path, -1}, label: f.Label, point: verifier.Point{Slot: f.Slot, CallPath: f.CallPath},
+				message: f.Message, check: f.Check})
+		}
+	}
+	if len(e.Result.Failures) > 0 {
+		first := e.Result.Failures[0]
+		rank := func(u unproven) int {
+			if u.label == first.Label {
+				return 0
+			}
+			return 1
+		}
 		slices.SortStableFunc(all, func(a, b unproven) int {
-			if d := rank(a, first) - rank(b, first); d != 0 {
+			if d := rank(a) - rank(b); d != 0 {
 				return d
 			}
 			return a.point.Slot - b.point.Slot
 		})
 	}
 	return all
-}
-
-func rank(u unproven, first int) int {
-	if u.point.Slot == first && len(u.point.CallPath) == 0 || u.verdict && u.point.Slot == first {
-		return 0
-	}
-	return 1
 }
 
 // label writes a point as PREVAIL does: "9/53".
@@ -165,16 +192,12 @@ func (e *explainer) finding(u *unproven) Finding {
 		CallPath:    u.point.CallPath,
 	}
 	f.VerifierMessage = u.label + ": " + u.message
-	if u.message == "" {
-		f.VerifierMessage = u.label + ": not proven (" + u.check.Text + ")"
-	}
 	var text string
 	f.Range, f.Text, text = d.place()
 	d.text = text
 	f.Message = d.message()
 	f.Related = append(append(d.related, e.inlineCallers(u.point.Slot)...), e.callers(u.point, "called from here")...)
 	f.MissingFact = d.missing
-	u.code = d.code
 	if d.code == "BPF-maybe-null" || d.code == "BPF-not-a-pointer" {
 		u.pointer = text
 	}

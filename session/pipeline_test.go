@@ -141,7 +141,7 @@ func TestRun(t *testing.T) {
 			name:  "an object tells its platform by its context",
 			files: "-- bpfls.toml --\nroot = true\n-- a.c --\ntypedef struct { void *data, *data_end; } xdp_md_t;\n__attribute__((section(\"xdp\"), used)) int f(xdp_md_t *c) { return *(char *)c->data; }\n",
 			file:  "a.o",
-			want:  []string{"xdp f: xdp by section: fail", `  a.c:2:67-2:85 BPF-packet-bounds "__attribute__((section(\"xdp\"), used)) int f(xdp_md_t *c) { return *(char *)c->data; }"`},
+			want:  []string{"xdp f: xdp by section: fail", `  a.c:2:67-2:83 BPF-packet-bounds "__attribute__((section(\"xdp\"), used)) int f(xdp_md_t *c) { return *(char *)c->data; }"`},
 		},
 		{
 			name:  "a syntax error",

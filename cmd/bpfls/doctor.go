@@ -17,7 +17,15 @@ type doctorCmd struct {
 // Run prints what was found, where it came from and what to do. The exit code is
 // 2 where something stands in the way of judging the file.
 func (c *doctorCmd) Run(p *program) error {
-	d := session.Doctor(p.ctx, session.Request{Path: c.File, Choices: session.Choices{Platform: c.Platform, Hooks: c.Hooks}})
+	if code := p.doctor(session.Request{Path: c.File, Choices: session.Choices{Platform: c.Platform, Hooks: c.Hooks}}); code != exitPass {
+		return &exit{code: code}
+	}
+	return nil
+}
+
+// doctor writes what a file would be judged with and returns the exit code.
+func (p *program) doctor(req session.Request) int {
+	d := session.Doctor(p.ctx, req)
 	code := exitPass
 	out := func(format string, args ...any) { fmt.Fprintf(p.stdout, format+"\n", args...) }
 	out("bpfls %s", version())
@@ -57,7 +65,7 @@ func (c *doctorCmd) Run(p *program) error {
 			}
 			out("  %s (%s%s)", h.Path, h.Origin, missing)
 		}
-		if len(s.Command) > 0 && c.File != "" {
+		if len(s.Command) > 0 && req.Path != "" {
 			out("\ncommand\n  %s", quoteAll(s.Command))
 		}
 	}
@@ -84,10 +92,7 @@ func (c *doctorCmd) Run(p *program) error {
 		code = exitUnjudged
 		fmt.Fprintf(p.stderr, "bpfls: %v\n", d.Err)
 	}
-	if code != exitPass {
-		return &exit{code: code}
-	}
-	return nil
+	return code
 }
 
 // quoteAll writes a command so that a shell reads it back.

@@ -1,45 +1,33 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"log/slog"
+	"strings"
 
 	"bpfls/lsp"
 	"bpfls/session"
 )
 
 type lspCmd struct {
-	Stdio    bool   `help:"Accepted for editors that pass it; standard input and output are always used."`
-	LogLevel string `help:"How much is written to standard error: error, warning, info or debug." default:"warning" enum:"error,warning,info,debug" placeholder:"LEVEL"`
+	Stdio bool `help:"Accepted for editors that pass it; standard input and output are always used."`
 }
 
+// Run serves one client. The protocol wants exit code 1 where the client left
+// without a shutdown request.
 func (c *lspCmd) Run(p *program) error {
-	levels := map[string]slog.Level{"error": slog.LevelError, "warning": slog.LevelWarn, "info": slog.LevelInfo, "debug": slog.LevelDebug}
-	err := lsp.Serve(p.ctx, p.stdin, p.stdout, lsp.Options{
-		Version: version(),
-		Log:     slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: levels[c.LogLevel]})),
-		Doctor:  p.doctorText,
-	})
-	switch {
-	case errors.Is(err, lsp.ErrNoShutdown), errors.Is(err, context.Canceled):
-		return &exit{code: 1}
-	case err != nil:
-		return &exit{code: 1, message: err.Error()}
+	err := lsp.Serve(p.ctx, p.stdin, p.stdout, lsp.Options{Version: version(), Doctor: p.doctorText})
+	if errors.Is(err, lsp.ErrNoShutdown) {
+		return &exit{code: exitFail, message: err.Error()}
 	}
-	return nil
+	return err
 }
 
-// doctorText is what `bpfls doctor` prints.
-func (p *program) doctorText(ctx context.Context, path string, _ session.Editor) (string, error) {
-	var out bytes.Buffer
-	doctor := *p
-	doctor.ctx, doctor.stdout, doctor.stderr, doctor.terminal, doctor.progress = ctx, &out, &out, false, false
-	args := []string{"doctor"}
-	if path != "" {
-		args = append(args, "--", path)
-	}
-	doctor.run(args)
-	return out.String(), nil
+// doctorText is the text of `bpfls doctor` with an editor's settings.
+func (p *program) doctorText(ctx context.Context, path string, editor session.Editor) (string, error) {
+	var b strings.Builder
+	inner := *p
+	inner.ctx, inner.stdout, inner.stderr = ctx, &b, &b
+	inner.doctor(session.Request{Path: path, Choices: session.Choices{Editor: editor.Settings, Workspace: editor.Workspace}})
+	return b.String(), nil
 }
