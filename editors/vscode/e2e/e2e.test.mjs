@@ -27,7 +27,7 @@ function picture(name) {
   return path.join(pictures, `${name}.png`);
 }
 
-describe('a trusted folder', { timeout: 240_000 }, () => {
+describe('a trusted folder', { timeout: 480_000 }, () => {
   let folder, session, page, workbench;
 
   before(async () => {
@@ -93,7 +93,7 @@ describe('a trusted folder', { timeout: 240_000 }, () => {
   });
 });
 
-describe('an untrusted folder', { timeout: 240_000 }, () => {
+describe('an untrusted folder', { timeout: 480_000 }, () => {
   it('compiles nothing, runs no program that the folder names, and says so', async () => {
     const folder = copyOf('xdp');
     const marks = fs.mkdtempSync(path.join(os.tmpdir(), 'bpfls-marks-'));

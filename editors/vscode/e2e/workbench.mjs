@@ -103,7 +103,7 @@ export async function openWorkbench({ vsix, folder, trust = true, settings = {},
         '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage'],
     });
     const page = context.pages()[0] ?? (await context.newPage());
-    await page.goto(`${url}/?folder=${encodeURIComponent(folder)}`);
+    await page.goto(`${url}/?folder=${encodeURIComponent(folder)}`, { waitUntil: 'domcontentloaded', timeout: 120_000 });
     return { page, url, close, workbench: new Workbench(page), log: () => fs.readFileSync(log, 'utf8'), userData };
   } catch (error) {
     await close();
