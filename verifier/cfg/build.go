@@ -27,9 +27,12 @@ func Build(in Input, opt Options) (*Graph, *Rejection) {
 	if opt.MaxNodes == 0 {
 		opt.MaxNodes = DefaultMaxNodes
 	}
-	insts, err := isa.Decode(in.Code)
-	if err != nil {
-		return nil, encodingRejection(err)
+	insts := in.Insts
+	if insts == nil {
+		var err error
+		if insts, err = isa.Decode(in.Code); err != nil {
+			return nil, encodingRejection(err)
+		}
 	}
 	b := builder{g: &Graph{Insts: insts, in: in, opt: opt}}
 	for _, pass := range []func() *Rejection{b.support, b.lower, b.connect, b.inline} {
@@ -160,6 +163,9 @@ func (b *builder) support() *Rejection {
 	}
 	b.final = int32(len(g.Ops))
 	g.Ops = append(g.Ops, Op{Kind: Final, Slot: -1, To: -1, Contract: -1})
+	if g.opt.FallOffEnd {
+		b.opAt = append(b.opAt, b.final)
+	}
 	return nil
 }
 

@@ -17,7 +17,10 @@ import (
 
 // Input is a program.
 type Input struct {
-	Code     []isa.Slot // relocated, subprograms appended
+	Code []isa.Slot // relocated, subprograms appended
+	// Insts, if not nil, is the decoded program, by slot, and Code is not looked at:
+	// for programs that were never encoded.
+	Insts    []isa.Inst
 	Maps     []platform.Map
 	Platform *platform.Platform
 	Type     *platform.ProgramType
@@ -36,6 +39,9 @@ type Options struct {
 	// program too, as PREVAIL does. It changes no verdict: statistics and
 	// listings count those nodes.
 	UnreachableCalls bool
+	// FallOffEnd lets the last instruction fall through to the program's exit: for
+	// tests of single instructions.
+	FallOffEnd bool
 }
 
 // DefaultMaxNodes is the default bound on the number of nodes.
