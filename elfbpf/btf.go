@@ -311,7 +311,11 @@ func (t *btfTypes) declaration(id uint32, inner string, depth int) string {
 		return "?"
 	}
 	named := func(prefix string) string {
-		text := prefix + t.str(ty.name)
+		text := t.str(ty.name)
+		if text == "" {
+			text = "{...}"
+		}
+		text = prefix + text
 		if inner == "" {
 			return text
 		}
@@ -329,19 +333,10 @@ func (t *btfTypes) declaration(id uint32, inner string, depth int) string {
 	case btfInt, btfTypedef, btfFloat:
 		return named("")
 	case btfStruct:
-		if ty.name == 0 {
-			return named("struct {...}")
-		}
 		return named("struct ")
 	case btfUnion:
-		if ty.name == 0 {
-			return named("union {...}")
-		}
 		return named("union ")
 	case btfEnum, btfEnum64:
-		if ty.name == 0 {
-			return named("enum {...}")
-		}
 		return named("enum ")
 	case btfFwd:
 		if ty.flag {
