@@ -75,7 +75,8 @@ const (
 	deepestCalls     = 1 << 12
 )
 
-// Parse reads a BPF object. name stands for the object in messages. The error
+// Parse reads a BPF object. name stands for the object in messages; data must
+// not be changed as long as the Object is used. The error
 // is an *Error where no programs can be told: no ELF file, no symbols, nothing
 // executable. Where programs are known but cannot be verified, all of them
 // (Object.Err) or some, Program.Err says why.

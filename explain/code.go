@@ -92,7 +92,7 @@ func boundsCode(check verifier.Check, value verifier.Value) string {
 }
 
 func isCall(in isa.Inst) bool {
-	return in.Kind == isa.Call || in.Kind == isa.CallX || in.Kind == isa.CallBTF
+	return in.Kind == isa.Call || in.Kind == isa.CallBuiltin || in.Kind == isa.CallX || in.Kind == isa.CallBTF
 }
 
 func typeCode(check verifier.Check, in isa.Inst) string {

@@ -226,13 +226,11 @@ func (e *explainer) callers(p verifier.Point, text string) []Related {
 // helper returns the prototype that a call instruction calls, or nil.
 func (e *explainer) helper(in isa.Inst) *platform.Helper {
 	switch in.Kind {
-	case isa.Call:
-		if in.Imm < 0 {
-			if h, err := e.Platform.BuiltinByID(int32(in.Imm)); err == nil {
-				return h
-			}
-			return nil
+	case isa.CallBuiltin:
+		if h, err := e.Platform.BuiltinByID(int32(in.Imm)); err == nil {
+			return h
 		}
+	case isa.Call:
 		if h, err := e.Platform.Helper(int32(in.Imm), e.Type); err == nil {
 			return h
 		}
