@@ -165,7 +165,8 @@ func CompileHeader(ctx context.Context, req Request, typeName string) (*Output, 
 }
 
 // Doctor tells what Compile would do and why, without compiling. It has no
-// error: what is wrong is part of what it tells.
+// error: what is wrong is part of what it tells. The source need not exist; an
+// empty path asks about clang alone.
 func Doctor(ctx context.Context, req Request) *Setup { return shared.Doctor(ctx, req) }
 
 // Setup is what Compile would use for a source.

@@ -42,10 +42,7 @@ func (d *Driver) open(req Request) (Request, *snapshot, []byte, error) {
 	req.Path = filepath.Clean(req.Path)
 	files := newSnapshot(req.Overlay, &d.cache.scans)
 	text, err := files.read(req.Path)
-	if err != nil {
-		return req, nil, nil, err
-	}
-	return req, files, text, nil
+	return req, files, text, err
 }
 
 func (d *Driver) compile(ctx context.Context, req Request, files *snapshot, text []byte) (*Output, error) {
@@ -60,14 +57,14 @@ func (d *Driver) compile(ctx context.Context, req Request, files *snapshot, text
 	if err != nil {
 		return nil, err
 	}
-	_, unsaved := files.text(req.Path)
+	dirty := files.differsFromDisk()
 	files.set(req.Path, text)
 	for attempt := 1; ; attempt++ {
 		p, err := d.makePlan(req, files, text)
 		if err != nil {
 			return nil, err
 		}
-		r := &compilation{d: d, req: req, files: files, text: text, clang: clang, plan: p, dirty: unsaved || len(req.Overlay) > 0}
+		r := &compilation{d: d, req: req, files: files, text: text, clang: clang, plan: p, dirty: dirty}
 		out, changed, err := r.run(ctx)
 		if err != nil {
 			return nil, err

@@ -3,6 +3,7 @@ package clangdriver
 import (
 	"bytes"
 	"context"
+	"debug/elf"
 	"errors"
 	"flag"
 	"fmt"
@@ -356,9 +357,39 @@ func TestUnsavedChangesNothingElse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(first.Command, unsaved.Command) {
-		t.Errorf("commands %v and %v", first.Command, unsaved.Command)
+	if !bytes.Equal(first.Object, unsaved.Object) {
+		t.Error("a buffer that equals the file gives another object")
 	}
+	other := append(bytes.Clone(text), "// more\n"...)
+	edited, err := d.Compile(t.Context(), Request{Path: path, Settings: settings, Overlay: map[string][]byte{path: other}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, section := range []string{"xdp", ".BTF", ".BTF.ext"} {
+		if !bytes.Equal(sectionData(t, first.Object, section), sectionData(t, edited.Object, section)) {
+			t.Errorf("a comment behind the program changes %s", section)
+		}
+	}
+	if !slices.Equal(first.Command, edited.Command) {
+		t.Errorf("commands %v and %v", first.Command, edited.Command)
+	}
+}
+
+func sectionData(t *testing.T, object []byte, name string) []byte {
+	t.Helper()
+	f, err := elf.NewFile(bytes.NewReader(object))
+	if err != nil {
+		t.Fatal(err)
+	}
+	section := f.Section(name)
+	if section == nil {
+		t.Fatalf("there is no section %s", name)
+	}
+	data, err := section.Data()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
 }
 
 // TestHeaderChangesWhileClangReads: the text of a header that is reported is the

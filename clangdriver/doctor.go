@@ -2,6 +2,8 @@ package clangdriver
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -21,6 +23,9 @@ func (d *Driver) Doctor(ctx context.Context, req Request) *Setup {
 		return setup
 	}
 	req, files, text, err := d.open(req)
+	if errors.Is(err, fs.ErrNotExist) {
+		text, err = nil, nil // a file to come
+	}
 	if err == nil {
 		var p *plan
 		if p, err = d.makePlan(req, files, text); err == nil {

@@ -3,7 +3,6 @@ package clangdriver
 import (
 	"bytes"
 	"context"
-	"debug/elf"
 	"os"
 	"path/filepath"
 	"slices"
@@ -65,18 +64,7 @@ func TestCompileHeader(t *testing.T) {
 			if out.Object == nil {
 				t.Fatalf("no object: %+v", out.Diagnostics)
 			}
-			f, err := elf.NewFile(bytes.NewReader(out.Object))
-			if err != nil {
-				t.Fatal(err)
-			}
-			btf := f.Section(".BTF")
-			if btf == nil {
-				t.Fatal("there is no .BTF")
-			}
-			data, err := btf.Data()
-			if err != nil {
-				t.Fatal(err)
-			}
+			data := sectionData(t, out.Object, ".BTF")
 			if !bytes.Contains(data, []byte("\x00"+test.has+"\x00")) {
 				t.Errorf(".BTF does not name %s", test.has)
 			}

@@ -23,14 +23,37 @@ func scanIncludes(text []byte) []directive {
 	c := cursor{text: text, line: 1, column: 1}
 	for !c.end() {
 		c.blanks()
-		if c.peek() == '#' {
-			c.advance()
+		if c.peek() != '#' {
+			c.skipLine()
+			continue
+		}
+		c.advance()
+		if ahead := c; mayName[ahead.directiveWord()] {
 			found = append(found, readDirective(c.directiveLine())...)
 		} else {
 			c.skipLine()
 		}
 	}
 	return found
+}
+
+// mayName are the directives that may name a file.
+var mayName = map[string]bool{"include": true, "include_next": true, "import": true, "embed": true, "if": true, "elif": true}
+
+// directiveWord reads the name of a directive behind its #; no name is longer
+// than 16 bytes.
+func (c *cursor) directiveWord() string {
+	var word []byte
+	for isBlank(c.peek()) || c.comment() {
+		if isBlank(c.peek()) {
+			c.advance()
+		}
+	}
+	for isWord(c.peek()) && len(word) < 16 {
+		word = append(word, c.peek())
+		c.advance()
+	}
+	return string(word)
 }
 
 // cursor goes through a text as C's first translation phases see it: a

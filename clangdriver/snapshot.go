@@ -1,6 +1,7 @@
 package clangdriver
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -43,6 +44,20 @@ func (s *snapshot) set(path string, text []byte) {
 func (s *snapshot) text(path string) ([]byte, bool) {
 	key, ok := s.keys[pathKey(path)]
 	return s.texts[key], ok
+}
+
+// differsFromDisk says whether an unsaved text is another than its file's.
+func (s *snapshot) differsFromDisk() bool {
+	for path, text := range s.texts {
+		info, err := os.Stat(path)
+		if err != nil || info.Size() != int64(len(text)) {
+			return true
+		}
+		if saved, err := os.ReadFile(path); err != nil || !bytes.Equal(saved, text) {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *snapshot) exists(path string) bool {
