@@ -49,7 +49,6 @@ func ends(k uint32) (s, d int)  { return int(k >> 16), int(k & 0xffff) }
 func reverse(k uint32) uint32   { return k<<16 | k>>16 }
 func (n *node) unbounded() bool { return n.lo == NegInf && n.hi == PosInf }
 func tooLarge(w Int) bool       { return uint64(w.hi)+1<<40 >= 1<<41 }
-func (z *Zone) edgeless() bool  { return len(z.keys) == 0 }
 func (z *Zone) visibleHi(i int) Int {
 	if z.vars[i].MinOnly() {
 		return PosInf
