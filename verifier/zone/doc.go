@@ -24,22 +24,29 @@
 // # Order, join, widening, laws
 //
 //   - a.Leq(b) is sound: if it says true then every assignment of a is one of b.
-//     It is reflexive. It is not complete: a relation of b that a has only through
-//     a path of explicit edges is not found, and a zone with fewer mapped
-//     variables is never below one with more.
+//     It is reflexive and transitive. It is not complete: a relation of b that a
+//     has only through a path of explicit edges is not found, and a zone with
+//     fewer mapped variables is never below one with more (but for top).
 //   - a.Join(b) contains a and b. It keeps an edge that both have, or that one has
 //     and the bounds of the other imply, and adds an edge for pairs of variables
-//     whose lower and upper bounds moved the same way.
+//     whose lower and upper bounds moved the same way. It forgets variables
+//     without bounds and edges.
 //   - a.Meet(b) is the set of common assignments, exactly; false means that there
 //     are none.
-//   - a.Widen(b) contains a, and contains b where a.Leq(b). It keeps the bounds and
-//     edges of a that b has explicitly and not looser. Chains of widenings of one
-//     zone end, as every step drops an edge or bound; the closure that follows a
-//     step may however restore some (PREVAIL does so too), so the iteration limits
-//     of the caller are what guarantees an end.
+//   - a.Widen(b) contains a and b. It keeps the bounds and edges of a that b has
+//     explicitly and not looser. Each step that changes something drops a bound or
+//     an edge, but the closure that follows may restore some, as PREVAIL's does:
+//     so chains end for ordinary variables in practice, need not with min-only
+//     ones, and the caller must limit its iteration.
 //   - Assign, Set, Havoc, Add and the arithmetic are sound for the concrete
 //     operation, and Interval, Eval, Entails and Intersects never contradict a
-//     concrete assignment in the zone.
+//     concrete assignment in the zone. Add of a constraint on at most two
+//     variables with coefficients 1 and -1, other than a disequation, is exact and
+//     so monotone; entailment of such constraints is complete. Monotony is not
+//     claimed for the others.
+//
+// Where PREVAIL stops with an internal error (a number that is no 64-bit word in a
+// shift or division, 128 bits exceeded) the operations here return a sound result.
 //
 // # Potentials
 //
