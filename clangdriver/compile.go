@@ -320,11 +320,17 @@ func (c *compilation) read(res *runResult, started time.Time) (out *Output, chan
 
 	// Diagnostics.
 	var nodes []*rawNode
-	data, err := os.ReadFile(filepath.Join(c.temp, tempDiagnostics))
-	if err == nil {
-		nodes, err = parseDiagnostics(data)
+	data, unread := os.ReadFile(filepath.Join(c.temp, tempDiagnostics))
+	if unread == nil {
+		nodes, unread = parseDiagnostics(data)
 	}
 	failed := res.exit != 0
+	if !failed && unread != nil {
+		// Where it failed, what it printed is read instead.
+		out.Diagnostics = append(out.Diagnostics, Diagnostic{
+			Severity: SeverityWarning, Message: fmt.Sprintf("warnings of clang %s are lost: %v", c.clang.Version, unread),
+		})
+	}
 	errorSeen := false
 	for _, n := range nodes {
 		diagnostic := n.finish(c.abs, c.textOf(out))

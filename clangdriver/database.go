@@ -155,20 +155,17 @@ func splitCommand(line string) ([]string, error) {
 		return splitWindows(line), nil
 	}
 	var args []string
-	var failed error
 	config := &expand.Config{Env: expand.ListEnviron(), NoUnset: true}
 	parser := syntax.NewParser(syntax.Variant(syntax.LangPOSIX))
-	err := parser.Words(strings.NewReader(line), func(w *syntax.Word) bool {
-		fields, err := expand.Fields(config, w)
+	for word, err := range parser.WordsSeq(strings.NewReader(line)) {
+		var fields []string
+		if err == nil {
+			fields, err = expand.Fields(config, word)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("the command cannot be split: %w", err)
+		}
 		args = append(args, fields...)
-		failed = err
-		return err == nil
-	})
-	if failed != nil {
-		err = failed
-	}
-	if err != nil {
-		return nil, fmt.Errorf("the command cannot be split: %w", err)
 	}
 	return args, nil
 }

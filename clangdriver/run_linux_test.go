@@ -115,7 +115,10 @@ exit 1
 }
 
 func TestFailures(t *testing.T) {
-	for _, test := range []struct{ name, script, message, err string }{
+	for _, test := range []struct {
+		name, script, message, err string
+		object                     bool
+	}{
 		{name: "killed", script: "kill -9 $$",
 			message: "clang 19.1.7 crashed (signal: killed). Another version of clang may do better; the command was: "},
 		{name: "an error of the driver", script: "echo \"clang: error: unknown argument: '-fbogus'\" >&2; exit 1",
@@ -125,6 +128,8 @@ func TestFailures(t *testing.T) {
 		{name: "a fatal error in the back end", script: "echo 'fatal error: error in backend: out of registers' >&2; exit 70",
 			message: "clang 19.1.7 crashed (exit status 70): error in backend: out of registers. "},
 		{name: "no object", script: "exit 0", err: "said that it compiled"},
+		{name: "lost warnings", script: `for a; do last=$a; done; echo object > "$last"`, object: true,
+			message: "warnings of clang 19.1.7 are lost: "},
 		{name: "an empty object", script: `for a; do last=$a; done; : > "$last"`, err: "but the object is empty"},
 		{name: "disk full", script: "echo 'LLVM ERROR: IO failure on output stream: No space left on device' >&2; exit 70",
 			err: "the temporary files of a compilation cannot be written: no space left on device; free space there, or set TMPDIR to a directory that has some"},
@@ -143,8 +148,8 @@ printf DIAGjunk > "$2"; echo "a.c:1:1: error: this and that" >&2; exit 1`, messa
 				t.Error(err)
 			} else if len(out.Diagnostics) != 1 || !strings.HasPrefix(out.Diagnostics[0].Message, test.message) {
 				t.Errorf("got %+v, want %s", out.Diagnostics, test.message)
-			} else if out.Object != nil {
-				t.Error("there is an object")
+			} else if (out.Object != nil) != test.object {
+				t.Errorf("object: %q", out.Object)
 			}
 			checkNothingLeft(t, d)
 		})
