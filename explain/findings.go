@@ -69,6 +69,9 @@ func (e *explainer) findings() []Finding {
 		wrong[[2]int{u.id.slot, int(u.check.Reg)}] = n
 		out = append(out, f)
 	}
+	for j := range out {
+		out[j].Consequences += e.uses(&out[j])
+	}
 	for changed := true; changed; {
 		changed = false
 		for i := range all {
@@ -209,6 +212,63 @@ func registerValue(s verifier.State, r int8) verifier.Value {
 		return verifier.Value{Types: verifier.TypeAny}
 	}
 	return s.Register(int(r))
+}
+
+// uses counts the accesses through a pointer that may be null which the verifier
+// did not refuse only because it had refused an earlier one: those that are
+// reached through the finding's instruction alone, and behind no comparison of
+// the pointer with null.
+func (e *explainer) uses(f *Finding) (n int) {
+	if f.Code != "BPF-maybe-null" || len(f.CallPath) > 0 {
+		return 0
+	}
+	base, ok := pointerRegister(e.insts[f.Instruction])
+	if !ok {
+		return 0
+	}
+	call, ok := e.origin(f.Instruction, base)
+	if !ok {
+		return 0
+	}
+	at, known := e.Program.Line(f.Instruction)
+	free := e.reachable(f.Instruction) // without passing the finding's instruction
+	var guards []map[int]bool
+	for slot, in := range e.insts {
+		if free[slot] || slot == f.Instruction || in.Kind != isa.Jump || !in.Cond || !in.UseImm || in.Imm != 0 || len(guards) > 16 {
+			continue
+		}
+		if c, ok := e.origin(slot, int(in.Dst)); ok && c == call {
+			guards = append(guards, e.reachable(slot))
+		}
+	}
+	for slot, in := range e.insts {
+		reg, ok := pointerRegister(in)
+		if !ok || free[slot] || slot == f.Instruction || n >= 1000 {
+			continue
+		}
+		if l, ok := e.Program.Line(slot); ok && known && l.File == at.File && l.Line == at.Line && l.Column == at.Column {
+			continue // the other half of the same expression: *value += 1
+		}
+		guarded := false
+		for _, g := range guards {
+			guarded = guarded || !g[slot]
+		}
+		if c, ok := e.origin(slot, reg); !guarded && ok && c == call {
+			n++
+		}
+	}
+	return n
+}
+
+// pointerRegister returns the register through which an instruction accesses memory.
+func pointerRegister(in isa.Inst) (int, bool) {
+	switch in.Kind {
+	case isa.Load:
+		return int(in.Src), in.Src != isa.R10
+	case isa.Store, isa.Atomic:
+		return int(in.Dst), in.Dst != isa.R10
+	}
+	return 0, false
 }
 
 // callers lists the calls that lead to a point, the innermost first.

@@ -342,7 +342,7 @@ func (d *describer) null() string {
 		verb = "passed to " + d.callee()
 	}
 	name := d.name("the pointer")
-	call, ok := d.origin(int(d.u.check.Reg))
+	call, ok := d.origin(d.u.point.Slot, int(d.u.check.Reg))
 	if !ok {
 		return fmt.Sprintf("%s may be null; it is %s here without a check.", name, verb)
 	}
@@ -389,7 +389,7 @@ func (d *describer) mapAt(call int) string {
 }
 
 func (d *describer) originMap() string {
-	if call, ok := d.origin(int(d.u.check.Reg)); ok {
+	if call, ok := d.origin(d.u.point.Slot, int(d.u.check.Reg)); ok {
 		if h := d.helper(d.insts[call]); h != nil && h.Return == platform.RetPtrToMapValueOrNull {
 			return d.mapAt(call)
 		}
@@ -478,34 +478,93 @@ func (d *describer) uninitialized() string {
 	if top.LoInf || top.Lo != top.Hi {
 		return generic
 	}
-	lo, hi = lo-top.Lo, hi-top.Lo
-	written := d.state.NumericBytes()
-	first, last := int64(-1), int64(-1)
-	for b := lo; b <= hi && hi-lo < 4096; b++ {
-		ok := false
-		for _, r := range written {
-			ok = ok || r.Lo <= b && b <= r.Hi
-		}
-		if !ok && first < 0 {
-			first = b
-		}
-		if !ok {
-			last = b
-		} else if first >= 0 {
-			break
-		}
-	}
-	if first < 0 {
+	first, last, ok := unwritten(d.state.NumericBytes(), lo-top.Lo, hi-top.Lo)
+	if !ok {
 		return generic
+	}
+	size := hi - lo + 1
+	first, last = first-(lo-top.Lo), last-(lo-top.Lo)
+	if first == 0 && last == size-1 {
+		return fmt.Sprintf("%s was never written; %s reads its %s.", name, d.callee(), byteCount(size))
 	}
 	verb := "were"
 	if first == last {
 		verb = "was"
 	}
-	if first == lo && last == hi {
-		return fmt.Sprintf("%s was never written; %s reads its %d bytes.", name, d.callee(), hi-lo+1)
+	return fmt.Sprintf("%s of %s%s %s never written.", byteRange(first, last), name, d.member(first, last), verb)
+}
+
+func byteCount(n int64) string {
+	if n == 1 {
+		return "1 byte"
 	}
-	return fmt.Sprintf("%s of %s %s never written.", byteRange(first-lo, last-lo), name, verb)
+	return fmt.Sprintf("%d bytes", n)
+}
+
+// unwritten returns the first run of bytes from lo to hi that are in none of the
+// ranges.
+func unwritten(written []verifier.Range, lo, hi int64) (first, last int64, ok bool) {
+	for b := lo; b <= hi; b++ {
+		in := false
+		for _, r := range written {
+			if r.Lo <= b && b <= r.Hi {
+				in = true
+				b = min(r.Hi, hi)
+				break
+			}
+		}
+		switch {
+		case !in && !ok:
+			first, last, ok = b, b, true
+		case !in:
+			last = b
+		case ok:
+			return first, last, true
+		}
+	}
+	return first, last, ok
+}
+
+// member says which member of the map's key or value lies there, or that it is
+// padding: " (padding after proto)". It is empty where the type is not known.
+func (d *describer) member(first, last int64) string {
+	c := d.u.check
+	if c.Kind != verifier.CheckMapKeyValue || c.Other < 0 {
+		return ""
+	}
+	fd := registerValue(d.state, c.Other).MapFD
+	for _, m := range d.Object.Maps {
+		if fd.LoInf || fd.Lo != fd.Hi || int64(m.FD) != fd.Lo {
+			continue
+		}
+		t := m.ValueType
+		if c.Key {
+			t = m.KeyType
+		}
+		if t == "" {
+			return ""
+		}
+		s, err := d.Object.Struct(strings.TrimPrefix(t, "struct "))
+		if err != nil || s.Union {
+			return ""
+		}
+		before := ""
+		for _, m := range s.Members {
+			switch lo, hi := int64(m.Offset), int64(m.Offset+m.Size-1); {
+			case hi < first:
+				before = m.Name
+			case lo <= first:
+				return " (member " + m.Name + ")"
+			case lo <= last:
+				return ""
+			}
+		}
+		if before != "" {
+			return " (padding after " + before + ")"
+		}
+		return ""
+	}
+	return ""
 }
 
 // argumentBytes returns the bytes that a helper reads through the argument.

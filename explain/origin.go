@@ -45,19 +45,45 @@ func (e *explainer) predecessors() [][]int32 {
 	return e.from
 }
 
-// origin returns the call whose result is in a register before the finding's
-// instruction, on every way that leads there. Copies between registers, offsets
-// added to pointers and spills to the stack are followed.
-func (d *describer) origin(reg int) (call int, ok bool) {
+// reachable returns the slots of the program's own function that are reached from
+// its beginning without passing one instruction.
+func (e *explainer) reachable(without int) map[int]bool {
+	seen := map[int]bool{}
+	work := []int{0}
+	for len(work) > 0 {
+		slot := work[len(work)-1]
+		work = work[:len(work)-1]
+		if slot < 0 || slot >= len(e.insts) || seen[slot] || slot == without {
+			continue
+		}
+		seen[slot] = true
+		in := e.insts[slot]
+		switch {
+		case in.Kind == isa.Exit || in.Slots == 0:
+		case in.Kind == isa.Jump && !in.Cond:
+			work = append(work, int(in.Target))
+		case in.Kind == isa.Jump:
+			work = append(work, int(in.Target), slot+1)
+		default:
+			work = append(work, slot+int(in.Slots))
+		}
+	}
+	return seen
+}
+
+// origin returns the call whose result is in a register before an instruction, on
+// every way that leads there. Copies between registers, offsets added to pointers
+// and spills to the stack are followed.
+func (e *explainer) origin(slot, reg int) (call int, ok bool) {
 	// What is followed is a register, or 8 bytes of the stack at a negative offset.
 	type place struct{ slot, what int }
 	if reg < 0 || reg > 9 {
 		return 0, false
 	}
-	from := d.predecessors()
+	from := e.predecessors()
 	call = -1
 	seen := map[place]bool{}
-	work := []place{{d.u.point.Slot, reg}}
+	work := []place{{slot, reg}}
 	for len(work) > 0 && len(seen) < 100_000 {
 		at := work[len(work)-1]
 		work = work[:len(work)-1]
@@ -70,7 +96,7 @@ func (d *describer) origin(reg int) (call int, ok bool) {
 		}
 		for _, f := range from[at.slot] {
 			what := at.what
-			in := d.insts[f]
+			in := e.insts[f]
 			switch {
 			case isCall(in) || in.Kind == isa.CallLocal:
 				if what == 0 && in.Kind != isa.CallLocal {
