@@ -101,7 +101,7 @@ func TestCalls(t *testing.T) {
 		{name: "chain", calls: chain(10, 1), subs: 9},
 		{name: "self", calls: [][]int{{0}}, reason: "Recursive subprogram call"},
 		{name: "circle", calls: [][]int{{1}, {2}, {0}}, reason: "Mutual recursion in subprogram calls"},
-		{name: "exponential", calls: chain(60, 2), reason: "the programs are too large: with their subprograms more than 4194304 instructions"},
+		{name: "exponential", calls: chain(60, 2), reason: "the programs are too large: with their subprograms more than 2097152 instructions"},
 		{name: "deep", calls: chain(6000, 1), reason: "the functions call each other more than 4096 deep"},
 	}
 	for _, tt := range tests {

@@ -70,7 +70,7 @@ type localCall struct {
 // The largest objects known have some 130,000 slots and 30,000 relocations.
 const (
 	mostProgramSlots = 1 << 20
-	mostObjectSlots  = 1 << 22
+	mostObjectSlots  = 1 << 21
 	mostRelocations  = 1 << 22
 	deepestCalls     = 1 << 12
 )

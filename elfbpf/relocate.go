@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"bpfls/isa"
 )
@@ -302,6 +303,7 @@ func (r *reader) appendTo(p *program, find func(section int, name string) *progr
 				p.Subs = append(p.Subs, Subprogram{
 					Name: sub.Name, Section: sub.Section, Slot: start, Offset: sub.Offset, Size: min(sub.Size, sub.ownSlots*isa.SlotSize),
 				})
+				p.Subs = slices.Grow(p.Subs, len(sub.Subs))
 				for _, nested := range sub.Subs {
 					nested.Slot += start
 					p.Subs = append(p.Subs, nested)
