@@ -68,13 +68,13 @@ func TestNetsh(t *testing.T) {
 					args = append(append([]string{command, object}, positional...), args...)
 				case "verification":
 					args = append([]string{"verify", "--section", positional[0], "--program", positional[1], object}, args...)
-				case "verification-verbose", "verification-informational":
-					// States of every block and failure slices are not built yet, and the
-					// command says so.
-					level := strings.TrimPrefix(kind, "verification-")
-					_, stderr, code := runBpfls(t, dir, append([]string{"verify", "--level", level, object}, args...)...)
+				case "verification-verbose":
+					args = append([]string{"verify", "--level", "verbose", "--section", positional[0], "--program", positional[1], object}, args...)
+				case "verification-informational":
+					// Failure slices are not built yet, and the command says so.
+					_, stderr, code := runBpfls(t, dir, append([]string{"verify", "--level", "informational", object}, args...)...)
 					if code != exitUnjudged || !strings.Contains(stderr, "not built yet") {
-						t.Errorf("level %s: exit %d, %q", level, code, stderr)
+						t.Errorf("level informational: exit %d, %q", code, stderr)
 					}
 					return
 				default:

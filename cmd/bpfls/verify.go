@@ -35,8 +35,6 @@ func (c *verifyCmd) Run(p *program) error {
 		return unbuilt("--fixes")
 	case c.Format == "netsh" && c.Level == "informational":
 		return unbuilt("--format netsh --level informational")
-	case c.Format == "text" && c.Level == "verbose":
-		return unbuilt("--format text --level verbose (--format netsh has it)")
 	case c.Jobs < 0:
 		return usage("-j %d: the number of jobs is not negative", c.Jobs)
 	}
@@ -139,7 +137,7 @@ func (c *verifyCmd) write(p *program, o *session.Outcome) error {
 			case po.Result == nil:
 				_, err = fmt.Fprintf(p.stdout, "error: %s\n", po.Report.Reason)
 			case c.Level == "verbose":
-				return unbuilt("--format netsh --level verbose")
+				err = report.NetshInvariants(p.stdout, po.Program, po.Result)
 			default:
 				err = report.NetshVerification(p.stdout, po.Program, po.Result)
 			}
@@ -149,12 +147,20 @@ func (c *verifyCmd) write(p *program, o *session.Outcome) error {
 		}
 		return nil
 	}
-	return report.Text(p.stdout, o.Report, report.Options{
+	err := report.Text(p.stdout, o.Report, report.Options{
 		Color: p.terminal,
 		Times: p.terminal,
 		Path:  p.shorten,
-		Facts: c.Level == "informational",
+		Facts: c.Level == "informational" || c.Level == "verbose",
 	})
+	for _, po := range o.Programs {
+		if err != nil || c.Level != "verbose" || po.Result == nil {
+			continue
+		}
+		fmt.Fprintf(p.stdout, "\n%s %s, state by state:\n", po.Program.Section, po.Program.Name)
+		err = report.NetshInvariants(p.stdout, po.Program, po.Result)
+	}
+	return err
 }
 
 // progress shows on a terminal what is being done once it takes long.
