@@ -147,6 +147,7 @@ type Driver struct {
 	// gives it; nil: the process's own.
 	Env []string
 
+	usual []string // patterns of usual places; nil: those of the system
 	cache cache
 }
 

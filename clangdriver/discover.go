@@ -83,7 +83,11 @@ func (d *Driver) findClang(ctx context.Context, s Settings, dir string) (Clang, 
 			return found, looked, err
 		}
 	}
-	for _, pattern := range usualPlaces(runtime.GOOS, env.get) {
+	usual := d.usual
+	if usual == nil {
+		usual = usualPlaces(runtime.GOOS, env.get)
+	}
+	for _, pattern := range usual {
 		looked = append(looked, pattern)
 		matches, _ := filepath.Glob(pattern)
 		slices.SortFunc(matches, func(a, b string) int { return compareVersions(b, a) })

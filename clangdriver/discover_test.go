@@ -82,9 +82,6 @@ func TestFindClang(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the compilers are shell scripts")
 	}
-	if matches, _ := filepath.Glob("/usr/local/bin/clang"); len(matches) > 0 {
-		t.Skip("there is a clang in a usual place that a test cannot hide")
-	}
 	const bpf = `echo "    bpf        - BPF (host endian)"` + "\n"
 	version := func(v string) string { return `echo "clang version ` + v + `" >&2` + "\n" }
 	for _, test := range []struct {
@@ -126,7 +123,7 @@ func TestFindClang(t *testing.T) {
 				}
 				writeScript(t, path, text)
 			}
-			d := &Driver{Env: []string{"PATH=" + filepath.Join(dir, "a") + ":relative:" + filepath.Join(dir, "b")}}
+			d := &Driver{Env: []string{"PATH=" + filepath.Join(dir, "a") + ":relative:" + filepath.Join(dir, "b")}, usual: []string{}}
 			found, looked, err := d.findClang(t.Context(), Settings{Clang: test.setting}, dir)
 			if test.err != "" {
 				var none *NotFoundError
@@ -156,24 +153,39 @@ func TestFindClang(t *testing.T) {
 }
 
 func TestClangNotFound(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("usual places cannot be hidden")
+	d := &Driver{Env: []string{"PATH=/nonexistent"}, usual: []string{"/nonexistent/llvm-*/bin/clang"}}
+	_, looked, err := d.findClang(t.Context(), Settings{}, "/")
+	const want = "clang was not found. Verification is off for this file. " +
+		"Install LLVM (apt install clang-19; winget install LLVM.LLVM; brew install llvm) or set bpfls.clang.path."
+	var none *NotFoundError
+	if !errors.As(err, &none) || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
 	}
-	for _, pattern := range usualPlaces(runtime.GOOS, os.Getenv) {
-		if matches, _ := filepath.Glob(pattern); len(matches) > 0 {
-			// Found there, then; the message is the one of a test with a setting.
-			d := &Driver{Env: []string{"PATH=/nonexistent"}}
-			found, _, err := d.findClang(t.Context(), Settings{}, "/")
-			if err != nil || found.Origin == "PATH" || found.Origin == "" {
-				t.Errorf("%+v, %v", found, err)
-			}
-			return
-		}
+	if diff := cmp.Diff([]string{"PATH", "/nonexistent/llvm-*/bin/clang"}, looked); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
 	}
-	d := &Driver{Env: []string{"PATH=/nonexistent"}}
-	_, _, err := d.findClang(t.Context(), Settings{}, "/")
-	want := "clang was not found. Verification is off for this file. " + installAdvice
-	if err == nil || err.Error() != want {
+	if runtime.GOOS == "windows" {
+		return
+	}
+	// One that cannot be used is named.
+	dir := realTempDir(t)
+	writeScript(t, filepath.Join(dir, "clang"), "echo 'Apple clang version 15.0.0' >&2\n")
+	d = &Driver{Env: []string{"PATH=" + dir}, usual: []string{}}
+	_, _, err = d.findClang(t.Context(), Settings{}, "/")
+	if err == nil || !strings.Contains(err.Error(), "(Not usable: "+dir+"/clang version 15.0.0 was built without the bpf target.)") {
 		t.Errorf("got %v", err)
+	}
+	// A usual place, the newest; one too old only where there is no other.
+	for _, v := range []string{"9", "12", "14"} {
+		bin := filepath.Join(dir, "llvm-"+v, "bin")
+		if err := os.MkdirAll(bin, 0o777); err != nil {
+			t.Fatal(err)
+		}
+		writeScript(t, filepath.Join(bin, "clang"), "echo 'clang version "+v+".0.0' >&2\necho '  bpf  - BPF'\n")
+		d = &Driver{Env: []string{"PATH=/nonexistent"}, usual: []string{filepath.Join(dir, "llvm-*", "bin", "clang")}}
+		found, _, err := d.findClang(t.Context(), Settings{}, "/")
+		if err != nil || found.Version != v+".0.0" || found.Origin != bin {
+			t.Errorf("%+v, %v", found, err)
+		}
 	}
 }

@@ -24,7 +24,8 @@ func TestWindowsSamples(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var d Driver
+	d := testDriver(t)
+	settings, clang := needClang(t, d)
 	compiled, stopped := 0, 0
 	for _, dir := range []string{"tests/sample", "undocked/tests/sample"} {
 		err := filepath.WalkDir(filepath.Join(root, dir), func(path string, e fs.DirEntry, err error) error {
@@ -32,7 +33,7 @@ func TestWindowsSamples(t *testing.T) {
 			if err != nil || filepath.Ext(path) != ".c" || strings.Contains(path, "/ext/drv/") || strings.Contains(path, "/ext/app/") {
 				return err
 			}
-			out, err := d.Compile(context.Background(), Request{Path: path})
+			out, err := d.Compile(context.Background(), Request{Path: path, Settings: settings})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -61,7 +62,7 @@ func TestWindowsSamples(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	t.Logf("%d of %d samples compile", compiled, compiled+stopped)
+	t.Logf("%d of %d samples compile with clang %s", compiled, compiled+stopped, clang.Version)
 	if compiled == 0 {
 		t.Error("there are no samples")
 	}
