@@ -29,7 +29,14 @@ const (
 // before it.
 type run struct {
 	program
+
+	// Chains: a node with one successor whose only predecessor it is runs together
+	// with it, and only the state before the first and behind the last node of a
+	// chain is kept; and behind a node that failed, if that is another one.
+	next      []cfg.NodeID // next node of the chain, or NoNode
+	inner     []bool       // not the first node of its chain
 	pre, post []state
+	reached   []bool     // the state before the node is not bottom
 	fail      []*failure // by node
 	failures  int
 	loops     []cfg.NodeID // heads, in the order of the counters
@@ -110,6 +117,7 @@ func newRun(in Input, g *cfg.Graph, maxVisits int, cancelled *atomic.Bool) *run 
 	r.pre = make([]state, n)
 	r.post = make([]state, n)
 	r.fail = make([]*failure, n)
+	r.reached = make([]bool, n)
 	r.cycleOf = make([]int32, n)
 	for i := range r.cycleOf {
 		r.cycleOf[i] = -1
@@ -127,8 +135,28 @@ func newRun(in Input, g *cfg.Graph, maxVisits int, cancelled *atomic.Bool) *run 
 			r.tab.SetLoopName(loop, g.Label(c.Head))
 		}
 	}
+	r.chain()
 	r.limits = r.constantLimits()
 	return r
+}
+
+// chain finds the chains of nodes.
+func (r *run) chain() {
+	n := len(r.g.Nodes)
+	r.next = make([]cfg.NodeID, n)
+	r.inner = make([]bool, n)
+	for i := range r.next {
+		id := cfg.NodeID(i)
+		r.next[i] = cfg.NoNode
+		succ := r.g.Successors(id)
+		if len(succ) != 1 || r.g.Kind(id) == cfg.Counter {
+			continue
+		}
+		if s := succ[0]; len(r.g.Predecessors(s)) == 1 && r.cycleOf[s] < 0 && r.g.Kind(s) != cfg.Counter && s != r.g.Entry() {
+			r.next[i] = s
+			r.inner[s] = true
+		}
+	}
 }
 
 // top returns a state that says nothing.
@@ -193,7 +221,7 @@ func (r *run) solve(entry state) error {
 			r.mutZone(&entry).AssignConst(r.tab.Loop(i), 0)
 		}
 	}
-	r.pre[r.g.Entry()] = entry
+	r.visit(r.g.Entry(), entry)
 	r.pass(0, int32(len(r.g.WTO.Order)))
 	if r.stop == nil {
 		r.stop = r.tab.Err()
@@ -212,17 +240,11 @@ func (r *run) pass(begin, end int32) {
 			i = r.g.WTO.Cycles[c].End
 			continue
 		}
-		if id != r.g.Entry() {
-			r.setPre(id, r.joinPredecessors(id))
+		if id != r.g.Entry() && !r.inner[id] {
+			r.visit(id, r.joinPredecessors(id))
 		}
-		r.visit(id)
 		i++
 	}
-}
-
-func (r *run) setPre(id cfg.NodeID, st state) {
-	r.drop(&r.pre[id])
-	r.pre[id] = st
 }
 
 // joinPredecessors returns the join of the states behind all predecessors.
@@ -234,81 +256,129 @@ func (r *run) joinPredecessors(id cfg.NodeID) state {
 	return st
 }
 
-// visit checks and runs a node on the state before it.
-func (r *run) visit(id cfg.NodeID) {
-	if r.visits++; r.visits&63 == 0 && r.cancelled.Load() {
-		r.stop = context.Canceled
-		return
-	}
-	if r.visits > r.maxVisits {
-		r.stop = &errLimit{fmt.Sprintf("the analysis needs more than %d steps: the program has too many loops or calls for it", r.maxVisits)}
-		return
-	}
-	pre := &r.pre[id]
-	op := r.g.Op(id)
-	if r.assuming {
-		r.visitOn(id)
-		return
-	}
-	if op.Kind != cfg.Counter && !pre.bottom() {
-		if r.fail[id] != nil {
-			return
-		}
-		checks := r.g.Checks(id)
-		for i := range checks {
-			msg, ok := r.check(pre, &checks[i], id)
-			if r.reject != nil {
-				r.stop, r.stopAt = r.reject, id
-				return
+// visit checks and runs the nodes of the chain that starts at start, on the state
+// before it.
+func (r *run) visit(start cfg.NodeID, pre state) {
+	old := r.pre[start]
+	r.pre[start] = pre
+	cur := pre.share()
+	for id := start; r.count(); id = r.next[id] {
+		r.reached[id] = !cur.bottom()
+		if r.assuming {
+			r.advance(&cur, id)
+		} else {
+			if r.fail[id] != nil {
+				// Neither this node's state nor those of the nodes behind it change any more.
+				break
 			}
-			if !ok {
-				r.setFailure(id, i, msg)
-				return
+			if !cur.bottom() && !r.checkAll(start, id, &cur, &old) {
+				break
 			}
-		}
-	} else if r.fail[id] != nil {
-		return
-	}
-	st := pre.share()
-	if !st.bottom() {
-		r.transfer(&st, id)
-		if r.reject != nil {
-			r.stop, r.stopAt = r.reject, id
-		}
-		if st.bottom() {
-			r.drop(&st)
-			if op.Kind != cfg.Assume {
+			r.advance(&cur, id)
+			if r.reached[id] && cur.bottom() && r.g.Kind(id) != cfg.Assume {
 				r.stop = &errInternal{"Bug! instruction " + r.g.Label(id) + " leads to bottom"}
 			}
 		}
-	}
-	r.drop(&r.post[id])
-	r.post[id] = st
-}
-
-// visitOn is visit in a run that goes on behind failures.
-func (r *run) visitOn(id cfg.NodeID) {
-	st := r.pre[id].share()
-	if !st.bottom() {
-		r.visitAssuming(&st, id)
-		m := r.marksBehind(&st, id)
-		r.transfer(&st, id)
-		st.m = m
 		if r.reject != nil {
 			r.stop, r.stopAt = r.reject, id
 		}
-		if st.bottom() {
-			r.drop(&st)
+		if r.stop != nil {
+			break
 		}
-	} else {
-		r.missed[id] = nil
+		if r.next[id] == cfg.NoNode {
+			r.drop(&r.post[id])
+			r.post[id], cur = cur, state{}
+			break
+		}
 	}
-	r.drop(&r.post[id])
-	r.post[id] = st
+	r.drop(&cur)
+	r.drop(&old)
 }
 
-func (r *run) setFailure(id cfg.NodeID, check int, msg string) {
-	f := &failure{node: id, check: check, msg: msg, st: r.pre[id].share()}
+// count counts a visit of a node; false ends the run.
+func (r *run) count() bool {
+	if r.visits++; r.visits&63 == 0 && r.cancelled.Load() {
+		r.stop = context.Canceled
+	} else if r.visits > r.maxVisits {
+		r.stop = &errLimit{fmt.Sprintf("the analysis needs more than %d steps: the program has too many loops or calls for it", r.maxVisits)}
+	}
+	return r.stop == nil
+}
+
+// checkAll checks the obligations of a node. old is the state before the chain at
+// the visit before this one.
+func (r *run) checkAll(start, id cfg.NodeID, cur, old *state) bool {
+	if r.g.Kind(id) == cfg.Counter {
+		return true // see checkCounters
+	}
+	checks := r.g.Checks(id)
+	for i := range checks {
+		msg, ok := r.check(cur, &checks[i], id)
+		if r.reject != nil {
+			return false
+		}
+		if ok {
+			continue
+		}
+		r.setFailure(id, i, msg, cur)
+		if r.next[id] != cfg.NoNode && !old.bottom() {
+			// The state behind the node stays what the last good visit left.
+			st := old.share()
+			for n := start; ; n = r.next[n] {
+				r.advance(&st, n)
+				if n == id {
+					break
+				}
+			}
+			r.post[id] = st
+		}
+		return false
+	}
+	return true
+}
+
+// advance runs a node on a state that may be bottom.
+func (r *run) advance(st *state, id cfg.NodeID) {
+	if st.bottom() {
+		if r.assuming {
+			r.missed[id] = nil
+		}
+		return
+	}
+	if r.assuming {
+		r.visitAssuming(st, id)
+		m := r.marksBehind(st, id)
+		r.transfer(st, id)
+		st.m = m
+	} else {
+		r.transfer(st, id)
+	}
+	if st.bottom() {
+		r.drop(st)
+	}
+}
+
+// before returns the state before a node; the caller drops it.
+func (r *run) before(id cfg.NodeID) state {
+	if !r.inner[id] {
+		return r.pre[id].share()
+	}
+	p := r.g.Predecessors(id)[0]
+	return r.after(p)
+}
+
+// after returns the state behind a node; the caller drops it.
+func (r *run) after(id cfg.NodeID) state {
+	if r.next[id] == cfg.NoNode || r.fail[id] != nil {
+		return r.post[id].share()
+	}
+	st := r.before(id)
+	r.advance(&st, id)
+	return st
+}
+
+func (r *run) setFailure(id cfg.NodeID, check int, msg string, st *state) {
+	f := &failure{node: id, check: check, msg: msg, st: st.share()}
 	c := &r.g.Checks(id)[check]
 	if c.Kind == cfg.FuncConstraint {
 		_, f.inner, _ = r.checkFunction(&f.st, c, id)
@@ -320,8 +390,7 @@ func (r *run) setFailure(id cfg.NodeID, check int, msg string) {
 // step runs the body of a cycle on a state of its head and returns what comes back
 // to the head.
 func (r *run) step(c *cfg.Cycle, inv *state) state {
-	r.setPre(c.Head, inv.share())
-	r.visit(c.Head)
+	r.visit(c.Head, inv.share())
 	r.pass(c.Begin+1, c.End)
 	if r.stop != nil {
 		return state{}
@@ -396,20 +465,22 @@ func (r *run) cycle(i int32) {
 			break
 		}
 	}
-	r.setPre(head, inv)
+	r.drop(&r.pre[head])
+	r.pre[head] = inv
+	r.reached[head] = !inv.bottom()
 }
 
 // checkCounters checks the loop counters, which is done only where nothing else
 // failed.
 func (r *run) checkCounters() {
 	for id := range cfg.NodeID(len(r.g.Nodes)) {
-		if r.g.Kind(id) != cfg.Counter || r.pre[id].bottom() {
+		if r.g.Kind(id) != cfg.Counter || !r.reached[id] {
 			continue
 		}
 		checks := r.g.Checks(id)
 		for i := range checks {
 			if msg, ok := r.check(&r.pre[id], &checks[i], id); !ok {
-				r.setFailure(id, i, msg)
+				r.setFailure(id, i, msg, &r.pre[id])
 			}
 		}
 	}
@@ -418,15 +489,22 @@ func (r *run) checkCounters() {
 // loopBound returns the largest number of iterations of any loop.
 func (r *run) loopBound() int {
 	most := zone.Zero
-	for i := range r.loops {
-		v := r.tab.Loop(i)
-		for id := range r.post {
-			if st := &r.post[id]; !st.bottom() {
-				if hi := st.z.Interval(v).Hi; most.Less(hi) {
+	for id := range cfg.NodeID(len(r.g.Nodes)) {
+		if len(r.loops) == 0 || r.inner[id] || !r.reached[id] {
+			continue
+		}
+		st := r.pre[id].share()
+		for n := id; n != cfg.NoNode && !st.bottom(); n = r.next[n] {
+			if r.advance(&st, n); st.bottom() {
+				break
+			}
+			for i := range r.loops {
+				if hi := st.z.Interval(r.tab.Loop(i)).Hi; most.Less(hi) {
 					most = hi
 				}
 			}
 		}
+		r.drop(&st)
 	}
 	if !fitsInt32(most) {
 		return math.MaxInt32
@@ -510,7 +588,7 @@ func analyze(ctx context.Context, in Input, opt Options) (*Result, error) {
 		res.Verdict = Fail
 	}
 	for id := range cfg.NodeID(len(g.Nodes)) {
-		if f := r.fail[id]; f != nil && !r.pre[id].bottom() {
+		if f := r.fail[id]; f != nil && r.reached[id] {
 			res.Failures = append(res.Failures, r.report(id, f))
 		}
 	}

@@ -41,15 +41,15 @@ func (r *Result) Listing(simplify bool) []ListingBlock {
 	var out []ListingBlock
 	for _, b := range g.Blocks(simplify) {
 		first, last := b[0], b[len(b)-1]
-		if run.pre[first].bottom() {
+		if !run.reached[first] {
 			continue
 		}
 		block := ListingBlock{
 			Label: g.Label(first),
 			From:  labels(g, g.Predecessors(first)),
-			Pre:   run.view(&run.pre[first], first),
+			Pre:   run.viewBefore(first),
 			Goto:  labels(g, g.Successors(last)),
-			Post:  run.view(&run.post[last], last),
+			Post:  run.viewAfter(last),
 		}
 		failed := false
 		for _, id := range b {
@@ -61,7 +61,7 @@ func (r *Result) Listing(simplify bool) []ListingBlock {
 			if f := run.fail[id]; f != nil {
 				line.Failure = run.report(id, f).Message
 				if id != last {
-					line.After = run.view(&run.pre[id], id)
+					line.After = run.viewBefore(id)
 				}
 				failed = true
 			}

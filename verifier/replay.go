@@ -107,11 +107,10 @@ func (r *Result) state(p Point, after bool) State {
 		return bottomView{}
 	}
 	run := a.behind()
-	st := &run.pre[id]
 	if after {
-		st = &run.post[id]
+		return run.viewAfter(id)
 	}
-	return run.view(st, id)
+	return run.viewBefore(id)
 }
 
 func (r *Result) checks(p Point) []CheckStatus {
@@ -136,7 +135,7 @@ func (r *Result) checks(p Point) []CheckStatus {
 
 // statuses appends the checks of a node and what became of them.
 func (r *run) statuses(out []CheckStatus, id cfg.NodeID) []CheckStatus {
-	bottom := r.pre[id].bottom()
+	bottom := !r.reached[id]
 	checks := r.g.Checks(id)
 	for i := range checks {
 		c := CheckStatus{Check: r.describe(id, &checks[i]), Proven: !bottom, Unreachable: bottom}
@@ -184,7 +183,7 @@ func (r *Result) AtFailure(i int) State {
 	defer a.mu.Unlock()
 	n := 0
 	for id, f := range a.run.fail {
-		if f == nil || a.run.pre[id].bottom() {
+		if f == nil || !a.run.reached[id] {
 			continue
 		}
 		if n == i {
@@ -230,6 +229,18 @@ func (r *run) view(st *state, id cfg.NodeID) State {
 		v.top = n.Int64()
 	}
 	return v
+}
+
+func (r *run) viewBefore(id cfg.NodeID) State {
+	st := r.before(id)
+	defer r.drop(&st)
+	return r.view(&st, id)
+}
+
+func (r *run) viewAfter(id cfg.NodeID) State {
+	st := r.after(id)
+	defer r.drop(&st)
+	return r.view(&st, id)
 }
 
 // frameNames returns the prefixes under which registers are saved at a node: of

@@ -203,13 +203,16 @@ func (c *yamlCase) analyze() (post, messages []string, err error) {
 		r.checkCounters()
 	}
 	for id, f := range r.fail {
-		if f != nil && !r.pre[id].bottom() {
+		if f != nil && r.reached[id] {
 			messages = append(messages, labels[id]+": "+r.report(cfg.NodeID(id), f).Message)
 			break
 		}
 	}
 	for id := range g.Nodes {
-		if g.Kind(cfg.NodeID(id)) == cfg.Assume && !r.pre[id].bottom() && r.post[id].bottom() && r.fail[id] == nil {
+		if g.Kind(cfg.NodeID(id)) != cfg.Assume || !r.reached[id] || r.fail[id] != nil {
+			continue
+		}
+		if st := r.after(cfg.NodeID(id)); st.bottom() {
 			messages = append(messages, labels[id]+": Code becomes unreachable ("+texts[id]+")")
 		}
 	}
@@ -226,7 +229,8 @@ func (c *yamlCase) analyze() (post, messages []string, err error) {
 			messages = append(messages, fmt.Sprintf("%s: observation %s failed at %s", ob.at, ob.mode, ob.point))
 		}
 	}
-	return r.strings(&r.post[g.Final()], g.Final()), messages, nil
+	final := r.after(g.Final())
+	return r.strings(&final, g.Final()), messages, nil
 }
 
 // strings returns a state as PREVAIL's tests write it: the numbers on the stack
@@ -298,9 +302,9 @@ func (r *run) observe(labels []string, o yamlObservation) (bool, error) {
 	if id < 0 {
 		return false, nil
 	}
-	st := &r.pre[id]
+	st := r.before(cfg.NodeID(id))
 	if o.point == "post" {
-		st = &r.post[id]
+		st = r.after(cfg.NodeID(id))
 	}
 	seen, err := r.parseState(o.constraints)
 	if err != nil {
@@ -310,9 +314,9 @@ func (r *run) observe(labels []string, o yamlObservation) (bool, error) {
 		return false, nil
 	}
 	if o.mode == "entailed" {
-		return r.leq(&seen, st), nil
+		return r.leq(&seen, &st), nil
 	}
-	m := r.meet(st, &seen)
+	m := r.meet(&st, &seen)
 	return !m.bottom(), nil
 }
 
