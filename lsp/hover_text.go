@@ -105,14 +105,18 @@ func (w *hoverWriter) facts(f session.Facts, name bool) {
 		w.line("%s", w.title(f.Program.Report, f.Source))
 	}
 	switch {
-	case f.Line.Unreachable:
+	case !f.Reached:
 		w.line("the verifier never gets here: no execution does")
-	case f.Line.Checks == 0:
+	case f.Checks == 0:
 		w.line("nothing to prove here")
 	default:
-		w.line("proven here: %d of %s", f.Line.Proven, number(f.Line.Checks, "check"))
+		text := fmt.Sprintf("proven here: %d of %s", f.Proven, number(f.Checks, "check"))
+		if f.Line.Checks > f.Checks {
+			text += fmt.Sprintf(" (%d of %d in the line)", f.Line.Proven, f.Line.Checks)
+		}
+		w.line("%s", text)
 	}
-	if !f.Line.Unreachable {
+	if f.Reached {
 		w.state(f)
 	}
 	if len(f.Slots) == 0 {

@@ -46,6 +46,11 @@ func (StatusEvent) event()   {}
 func (WorkEvent) event()     {}
 func (NoticeEvent) event()   {}
 
+// barrier is an event for no subscriber: it is closed when all before it were told.
+type barrier chan struct{}
+
+func (barrier) event() {}
+
 // mailbox hands events to subscribers, one at a time and in order, without making
 // those wait who post.
 type mailbox struct {
@@ -106,6 +111,10 @@ func (m *mailbox) run() {
 				break
 			}
 			for _, e := range queue {
+				if b, ok := e.(barrier); ok {
+					close(b)
+					continue
+				}
 				for _, f := range subscribers {
 					f(e)
 				}

@@ -21,6 +21,10 @@ type Facts struct {
 	// Slots are the instructions of the expression at the position that was asked for,
 	// where line information tells expressions apart; else those of the line.
 	Slots []int
+	// Checks and Proven count the checks of Slots, all copies together.
+	Checks, Proven int
+	// Reached: an execution gets to one of Slots.
+	Reached bool
 	// Registers, Stack and Packet are the state before the first of Slots.
 	Registers, Stack []Known
 	Packet           string // "packet_size >= 14"; empty: nothing is known
@@ -73,15 +77,29 @@ func expression(p *ProgramOutcome, l explain.LineFacts, column int) []int {
 	})
 }
 
-// fill replays the state before the first instruction.
+// fill counts the checks of the instructions and replays the state before the first.
 func (f *Facts) fill(out *Outcome) {
+	result := f.Program.Result
+	for _, slot := range f.Slots {
+		for _, point := range result.Points(slot) {
+			for _, c := range result.Checks(point) {
+				f.Checks++
+				if c.Proven {
+					f.Proven++
+				}
+			}
+			if state := result.Before(point); state != nil && !state.Bottom() {
+				f.Reached = true
+			}
+		}
+	}
 	if len(f.Slots) == 0 {
 		return
 	}
-	points := f.Program.Result.Points(f.Slots[0])
+	points := result.Points(f.Slots[0])
 	f.Copies = len(points)
 	for _, point := range points {
-		state := f.Program.Result.Before(point)
+		state := result.Before(point)
 		if state == nil || state.Bottom() {
 			continue
 		}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 
 	"bpfls/clangdriver"
@@ -377,9 +378,13 @@ func finish(path string, out *Outcome) *finished {
 	}
 	var missing *clangdriver.NotFoundError
 	if errors.As(out.Err, &missing) {
+		f.noClang = true
 		for _, p := range missing.Looked {
-			if filepath.IsAbs(p) {
-				f.missing = append(f.missing, filepath.Clean(p))
+			p, _, _ = strings.Cut(p, ": ")
+			if filepath.IsAbs(p) && !strings.ContainsAny(p, "*?[") {
+				if _, err := os.Stat(p); err != nil {
+					f.missing = append(f.missing, filepath.Clean(p))
+				}
 			}
 		}
 	}

@@ -133,7 +133,8 @@ type finished struct {
 	names    map[string]string           // absolute path to the name in line information
 	inputs   map[string]digest           // what it read
 	missing  []string                    // what must stay absent
-	options  string                      // Session.options when it began
+	options  string                      // record.options when it began
+	noClang  bool                        // there was no clang: the next save looks again
 	maps     map[string]*LineMap         // by path, for the text that was last asked for
 }
 
@@ -300,8 +301,8 @@ func (s *Session) reclassify(r *record) {
 	case s.needed(r):
 		s.trigger(r, urgentOpen, 0)
 	}
-	s.refresh(r)
 	s.showItems(r)
+	s.refresh(r)
 }
 
 // optionsOf are the settings that a run depends on, as text to compare.
@@ -351,8 +352,8 @@ func (s *Session) Open(path string, version int32, text string) {
 		s.trigger(r, urgentOpen, 0)
 	}
 	s.watchInputs()
-	s.refresh(r)
 	s.showAgain(path)
+	s.refresh(r)
 }
 
 func newDocument(version int32, text string) *document {
@@ -396,13 +397,16 @@ func (s *Session) Change(path string, version int32, text string) {
 		return
 	}
 	s.docs[path] = newDocument(version, text)
-	for _, r := range s.readers(path) {
+	readers := s.readers(path)
+	for _, r := range readers {
 		if r.overlays() {
 			s.trigger(r, urgentSave, s.opt.ChangeDelay)
 		}
-		s.refresh(r)
 	}
 	s.showAgain(path)
+	for _, r := range readers {
+		s.refresh(r)
+	}
 }
 
 // readers returns the records whose last run read the file, and the file's own.
@@ -434,7 +438,8 @@ func (s *Session) Save(path string) {
 	path = filepath.Clean(path)
 	s.mu.Lock()
 	r := s.classify(path)
-	if s.docs[path] != nil && r.source && r.automatic() && r.last == nil && r.cancel == nil && !r.queued {
+	again := r.last == nil || r.last.noClang
+	if s.docs[path] != nil && r.source && r.automatic() && again && r.cancel == nil && !r.queued {
 		s.trigger(r, urgentSave, 0)
 	}
 	s.refresh(r)
@@ -464,7 +469,7 @@ func (s *Session) CloseDocument(path string) {
 func (s *Session) FilesChanged(paths ...string) { s.touch(paths...) }
 
 // Verify judges a file now, whatever it is and whether or not anything changed,
-// and waits for the end. The error is the context's.
+// and waits until subscribers were told of the end. The error is the context's.
 func (s *Session) Verify(ctx context.Context, path string) (Status, error) {
 	path = filepath.Clean(path)
 	s.mu.Lock()
@@ -475,7 +480,18 @@ func (s *Session) Verify(ctx context.Context, path string) (Status, error) {
 	s.watchInputs()
 	s.refresh(r)
 	s.mu.Unlock()
-	return s.Wait(ctx, path)
+	status, err := s.Wait(ctx, path)
+	if err != nil {
+		return status, err
+	}
+	told := make(chan struct{})
+	s.mail.post(barrier(told))
+	select {
+	case <-told:
+	case <-ctx.Done():
+	case <-s.ctx.Done():
+	}
+	return status, ctx.Err()
 }
 
 // Wait waits until no work is queued or under way for a file.
@@ -531,7 +547,7 @@ func (s *Session) current(r *record, f *finished) bool { return s.same(r, f, s.s
 
 // needed reports whether a run now would read something else than the last one.
 func (s *Session) needed(r *record) bool {
-	return r.last == nil || !s.same(r, r.last, func(path string) digest { return s.wanted(r, path) })
+	return r.last == nil || r.last.noClang || !s.same(r, r.last, func(path string) digest { return s.wanted(r, path) })
 }
 
 func (s *Session) same(r *record, f *finished, now func(string) digest) bool {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 
 	"bpfls/lsp"
@@ -10,17 +11,26 @@ import (
 )
 
 type lspCmd struct {
-	Stdio bool `help:"Accepted for editors that pass it; standard input and output are always used."`
+	Stdio    bool   `help:"Accepted for editors that pass it; standard input and output are always used."`
+	LogLevel string `help:"How much is written to standard error: error, warning, info or debug." default:"warning" enum:"error,warning,info,debug" placeholder:"LEVEL"`
 }
 
 // Run serves one client. The protocol wants exit code 1 where the client left
 // without a shutdown request.
 func (c *lspCmd) Run(p *program) error {
-	err := lsp.Serve(p.ctx, p.stdin, p.stdout, lsp.Options{Version: version(), Doctor: p.doctorText})
-	if errors.Is(err, lsp.ErrNoShutdown) {
-		return &exit{code: exitFail, message: err.Error()}
+	levels := map[string]slog.Level{"error": slog.LevelError, "warning": slog.LevelWarn, "info": slog.LevelInfo, "debug": slog.LevelDebug}
+	err := lsp.Serve(p.ctx, p.stdin, p.stdout, lsp.Options{
+		Version: version(),
+		Log:     slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: levels[c.LogLevel]})),
+		Doctor:  p.doctorText,
+	})
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, lsp.ErrNoShutdown), errors.Is(err, context.Canceled):
+		return &exit{code: 1}
 	}
-	return err
+	return &exit{code: 1, message: err.Error()}
 }
 
 // doctorText is the text of `bpfls doctor` with an editor's settings.

@@ -1,0 +1,78 @@
+package lsp_test
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write golden files anew")
+
+// TestAcceptance drives the real server over real stdio with a client that is not
+// ours: the library of VS Code's protocol, in testdata/client.
+func TestAcceptance(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compiles and verifies for a minute: not with -short")
+	}
+	for _, tool := range []string{"node", "npm"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skipf("%s was not found: the acceptance test's client needs Node 20 or later with npm", tool)
+		}
+	}
+	client, err := filepath.Abs(filepath.Join("testdata", "client"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(client, "node_modules")); err != nil {
+		run(t, client, nil, "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts")
+	}
+	server := buildServer(t)
+	env := []string{"BPFLS=" + server}
+	if *update {
+		env = append(env, "UPDATE=1")
+	}
+	cmd := exec.Command("node", "--test", "--test-reporter=tap", "acceptance.test.mjs")
+	cmd.Dir, cmd.Env = client, append(os.Environ(), env...)
+	out, err := cmd.CombinedOutput()
+	results := regexp.MustCompile(`(?m)^(ok|not ok) \d+ - (.*)$`).FindAllSubmatch(out, -1)
+	for _, r := range results {
+		t.Run(string(r[2]), func(t *testing.T) {
+			switch {
+			case bytes.Contains(r[2], []byte("# SKIP")):
+				t.Skip(string(r[2]))
+			case string(r[1]) != "ok":
+				t.Fail()
+			}
+		})
+	}
+	if err != nil || len(results) == 0 {
+		t.Errorf("%v: %v\n%s", cmd, err, out)
+	}
+}
+
+// buildServer builds bpfls as it is shipped.
+func buildServer(t *testing.T) string {
+	t.Helper()
+	server := filepath.Join(t.TempDir(), "bpfls")
+	if runtime.GOOS == "windows" {
+		server += ".exe"
+	}
+	run(t, "", []string{"CGO_ENABLED=0"}, "go", "build", "-o", server, "bpfls/cmd/bpfls")
+	return server
+}
+
+func run(t *testing.T, dir string, env []string, name string, args ...string) []byte {
+	t.Helper()
+	cmd := exec.Command(name, args...)
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %v\n%s", cmd, err, out)
+	}
+	return out
+}
