@@ -17,7 +17,7 @@ const pictures = path.resolve(process.env.BPFLS_SCREENSHOTS ?? path.join(here, '
 
 /** A copy of a fixture folder that a test may change. */
 function copyOf(fixture) {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'bpfls-workspace-'));
+  const folder = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'bpfls-workspace-')), 'packets');
   fs.cpSync(path.join(here, 'fixtures', fixture), folder, { recursive: true });
   return folder;
 }
@@ -39,7 +39,7 @@ describe('a trusted folder', { timeout: 480_000 }, () => {
 
   after(async () => {
     await session?.close();
-    fs.rmSync(folder, { recursive: true, force: true });
+    fs.rmSync(path.dirname(folder), { recursive: true, force: true });
   });
 
   it('underlines the failing expression and nothing else', async () => {
@@ -120,7 +120,7 @@ describe('an untrusted folder', { timeout: 480_000 }, () => {
       assert.equal(fs.existsSync(path.join(marks, 'ran')), false, 'nothing ran');
     } finally {
       await session.close();
-      fs.rmSync(folder, { recursive: true, force: true });
+      fs.rmSync(path.dirname(folder), { recursive: true, force: true });
       fs.rmSync(marks, { recursive: true, force: true });
     }
   });

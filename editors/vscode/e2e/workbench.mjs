@@ -97,7 +97,7 @@ export async function openWorkbench({ vsix, folder, trust = true, settings = {},
     context = await chromium.launchPersistentContext(path.join(home, 'chromium'), {
       executablePath: chromiumPath,
       headless: true,
-      viewport: { width: 1280, height: 800 },
+      viewport: { width: 1100, height: 660 },
       deviceScaleFactor: 2,
       args: ['--no-sandbox', '--disable-quic', '--no-first-run', '--disable-background-networking',
         '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage'],
