@@ -196,7 +196,7 @@ func (m *Machine) argument(h *platform.Helper, i int, args *arguments) (skip int
 	if !v.Set {
 		return 0, m.fault("argument %d of %s was never written", i+1, h.Name)
 	}
-	null := v.Region == nil && v.Bits == 0
+	null := v.IsNull()
 	wrong := func(want string) (int, error) {
 		return 0, m.fault("argument %d of %s must be %s; it is a %s", i+1, h.Name, want, v.Kind())
 	}
@@ -307,8 +307,8 @@ func (m *Machine) memoryArgument(h *platform.Helper, i int, args *arguments) err
 			return m.fault("argument %d of %s, a size, is zero", i+2, h.Name)
 		}
 	}
-	if v.Region == nil {
-		if v.Bits == 0 && orNull && n == 0 {
+	if v.Region == nil || v.IsNull() {
+		if v.IsNull() && orNull && n == 0 {
 			return nil
 		}
 		return m.fault("argument %d of %s must be a pointer; it is a number", i+1, h.Name)
@@ -346,19 +346,19 @@ func (m *Machine) result(h *platform.Helper, args *arguments) Value {
 		return m.lookup(args)
 	case platform.RetPtrToSockCommonOrNull, platform.RetPtrToSocketOrNull, platform.RetPtrToTCPSocketOrNull:
 		if m.random.IntN(2) == 0 || m.Platform.SocketSize == 0 {
-			return Num(0)
+			return null(Socket, m.Platform.SocketSize)
 		}
 		r := m.newRegion(Socket, m.Platform.SocketSize)
 		r.ReadOnly = true
 		return Ptr(r, 0)
 	case platform.RetPtrToAllocMemOrNull:
 		if m.random.IntN(2) == 0 || args.alloc > 1<<20 {
-			return Num(0)
+			return null(AllocMem, int(min(args.alloc, 1<<62)))
 		}
 		return Ptr(m.newRegion(AllocMem, int(args.alloc)), 0)
 	case platform.RetPtrToBTFIDOrNull, platform.RetPtrToMemOrBTFIDOrNull:
 		if m.random.IntN(2) == 0 {
-			return Num(0)
+			return null(BTFObject, 0)
 		}
 		return Ptr(m.newRegion(BTFObject, 0), 0)
 	case platform.RetPtrToBTFID, platform.RetPtrToMemOrBTFID:
@@ -382,27 +382,30 @@ func (m *Machine) result(h *platform.Helper, args *arguments) Value {
 func (m *Machine) lookup(args *arguments) Value {
 	s := args.m
 	if s == nil {
-		return Num(0)
+		return null(Shared, 0)
 	}
 	if s.def.InnerFD >= 0 && m.Platform.MapType(s.def.Type).Value == platform.ValueMap {
 		if m.random.IntN(3) == 0 {
-			return Num(0)
+			v := null(MapFD, 0)
+			v.Region.Map = s.def.InnerFD
+			return v
 		}
 		return Ptr(m.mapRegion(s.def.InnerFD), 0)
 	}
+	none := null(Shared, int(s.def.ValueSize))
 	key := string(args.key)
 	create := m.random.IntN(3) != 0
 	if s.isArray {
 		if len(args.key) < 4 {
-			return Num(0)
+			return none
 		}
 		create = m.get(args.key, 4) < uint64(s.def.MaxEntries)
 		if !create {
-			return Num(0)
+			return none
 		}
 	}
 	if r := m.value(s, key, create); r != nil {
 		return Ptr(r, 0)
 	}
-	return Num(0)
+	return none
 }

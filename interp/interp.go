@@ -335,7 +335,7 @@ func (m *Machine) number(r isa.Reg) (uint64, error) {
 	if !v.Set {
 		return 0, m.fault("uses r%d, which was never written", r)
 	}
-	if v.Region != nil {
+	if v.Region != nil && !v.IsNull() {
 		return 0, m.fault("uses the pointer in r%d as a number", r)
 	}
 	return v.Bits, nil
@@ -406,8 +406,13 @@ func (m *Machine) jump(in *isa.Inst) (bool, error) {
 		return false, m.fault("compares a register that was never written")
 	}
 	if !m.Type.Privileged && (left.Region != nil || right.Region != nil) {
-		null := in.UseImm && in.Imm == 0 || right.Region == nil && right.Bits == 0 || left.Region == nil && left.Bits == 0
-		if !null && left.Region != right.Region && !(isa.Condition(in.Op) == isa.EQ || isa.Condition(in.Op) == isa.NE) {
+		// A pointer is compared with another one into the same region, with a number on
+		// the right, or with the constant 0.
+		c := isa.Condition(in.Op)
+		switch {
+		case in.UseImm && (in.Imm != 0 || !in.Is64 || c >= isa.SLT):
+			return false, m.fault("compares %s with a number", left.Kind())
+		case right.Region != nil && left.Region != right.Region:
 			return false, m.fault("compares %s with %s", left.Kind(), right.Kind())
 		}
 	}
@@ -418,7 +423,7 @@ func (m *Machine) jump(in *isa.Inst) (bool, error) {
 func (m *Machine) loadPseudo(in *isa.Inst) error {
 	switch isa.Reg(in.Op) {
 	case isa.SrcCode:
-		m.Regs[in.Dst] = Ptr(&Region{Kind: Code, Base: 1 << 24, Slot: int(in.Imm)}, 0)
+		m.Regs[in.Dst] = Ptr(&Region{Kind: Code, Base: uint64(uint32(in.Imm)), Slot: int(in.Imm)}, 0)
 	case isa.SrcVariable:
 		m.Regs[in.Dst] = Num(uint64(uint32(in.Imm)) | uint64(uint32(in.NextImm))<<32)
 	case isa.SrcMapIndex, isa.SrcMapIdxAddr:
@@ -463,7 +468,9 @@ func (m *Machine) atomicOp(in *isa.Inst) error {
 		}
 		stored = Num(operand)
 		if width(expected, n == 8) != old.Bits {
-			stored = old
+			// What was not written before, or a pointer, is a number from here on:
+			// PREVAIL takes it for one (docs/fidelity.md).
+			stored = Num(old.Bits)
 		}
 		m.Regs[0] = old
 	} else {

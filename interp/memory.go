@@ -37,13 +37,21 @@ type Region struct {
 	Headroom int    // bytes before offset 0: packet metadata
 	ReadOnly bool
 	Freed    bool   // a packet that a helper moved
+	Null     bool   // no memory: what a null pointer would point to if it were none
+	Size     int    // bytes that a Null region would have
 	Map      int    // descriptor, for MapFD
 	Slot     int    // instruction, for Code
 	Init     []bool // per byte: written by the program or a helper; nil: all of it
 
-	// pointers holds what the 8-byte words that carry pointers point into, by
-	// offset in Data. Overlapping stores remove them.
-	pointers map[int]*Region
+	// pointers are the 8-byte words that carry pointers. Overlapping stores remove
+	// them.
+	pointers []pointerWord
+}
+
+// pointerWord is a pointer in memory.
+type pointerWord struct {
+	at int // in Data
+	to *Region
 }
 
 // Value is the content of a register: bits, and the region that they point into
@@ -60,6 +68,18 @@ func Num(bits uint64) Value { return Value{Bits: bits, Set: true} }
 // Ptr is a pointer to offset in a region.
 func Ptr(r *Region, offset int64) Value {
 	return Value{Bits: r.Base + uint64(offset), Region: r, Set: true}
+}
+
+// null is the null pointer that a function returns instead of a pointer to a region
+// of a kind. It stays one of that kind, as in PREVAIL's model: numbers may be added
+// to it, and it can be compared with 0.
+func null(k Kind, size int) Value {
+	return Value{Region: &Region{Kind: k, Null: true, Size: size}, Set: true}
+}
+
+// IsNull reports whether v is 0.
+func (v Value) IsNull() bool {
+	return v.Set && v.Bits == 0 && (v.Region == nil || v.Region.Null)
 }
 
 // Kind is the kind of region that a value points into.
@@ -91,6 +111,9 @@ func (m *Machine) locate(base Value, off int64, n int, write bool) (*Region, int
 	}
 	if r == nil {
 		return nil, 0, m.fault("%s %d bytes at the number %#x", verb, n, base.Bits+uint64(off))
+	}
+	if r.Null {
+		return nil, 0, m.fault("%s %d bytes through a null pointer", verb, n)
 	}
 	switch r.Kind {
 	case MapFD, Code, BTFObject:
@@ -165,7 +188,7 @@ func (m *Machine) load(base Value, off int64, n int) (Value, error) {
 		}
 	}
 	if n == 8 {
-		v.Region = r.pointers[at]
+		v.Region = r.pointerTo(at)
 	}
 	return v, nil
 }
@@ -185,10 +208,7 @@ func (m *Machine) store(base Value, off int64, n int, v Value) error {
 	m.put(r.Data[at:], n, v.Bits)
 	r.wrote(at, n)
 	if n == 8 && v.Region != nil {
-		if r.pointers == nil {
-			r.pointers = make(map[int]*Region)
-		}
-		r.pointers[at] = v.Region
+		r.pointers = append(r.pointers, pointerWord{at, v.Region})
 	}
 	if r.Init != nil && !v.Set {
 		for i := range n {
@@ -200,8 +220,13 @@ func (m *Machine) store(base Value, off int64, n int, v Value) error {
 
 // wrote notes that bytes hold numbers now.
 func (r *Region) wrote(at, n int) {
-	for i := at - 7; i < at+n && len(r.pointers) > 0; i++ {
-		delete(r.pointers, i)
+	for i := 0; i < len(r.pointers); {
+		if p := r.pointers[i].at; p+8 > at && p < at+n {
+			r.pointers[i] = r.pointers[len(r.pointers)-1]
+			r.pointers = r.pointers[:len(r.pointers)-1]
+			continue
+		}
+		i++
 	}
 	if r.Init != nil {
 		for i := range n {
@@ -210,27 +235,78 @@ func (r *Region) wrote(at, n int) {
 	}
 }
 
+// pointerTo gives what the pointer at a place in Data points into, nil if there
+// is none.
+func (r *Region) pointerTo(at int) *Region {
+	for _, p := range r.pointers {
+		if p.at == at {
+			return p.to
+		}
+	}
+	return nil
+}
+
 // numeric reports whether n bytes are initialised and carry no pointer.
-func (r *Region) numeric(at, n int) bool {
-	for i := range n {
-		if r.Init != nil && !r.Init[at+i] {
-			return false
+func (r *Region) numeric(at, n int) bool { return r.numbers(at, n) == n }
+
+// numbers counts the bytes from at on, up to n, that are initialised and carry no
+// pointer.
+func (r *Region) numbers(at, n int) int {
+	n = min(n, len(r.Data)-at)
+	if n <= 0 || at < 0 {
+		return 0
+	}
+	for _, p := range r.pointers {
+		if p.at+8 > at {
+			n = min(n, max(p.at-at, 0))
 		}
 	}
-	for i := at - 7; i < at+n && len(r.pointers) > 0; i++ {
-		if r.pointers[i] != nil {
-			return false
+	if r.Init == nil {
+		return n
+	}
+	for i, set := range r.Init[at : at+n] {
+		if !set {
+			return i
 		}
 	}
-	return true
+	return n
 }
 
 // PointerAt gives the region that the word at an offset of the region points
 // into, nil if it carries none.
-func (r *Region) PointerAt(offset int) *Region { return r.pointers[offset+r.Headroom] }
+func (r *Region) PointerAt(offset int) *Region { return r.pointerTo(offset + r.Headroom) }
 
-// Numeric reports whether the n bytes at an offset are initialised numbers.
-func (r *Region) Numeric(offset, n int) bool { return r.numeric(offset+r.Headroom, n) }
+// Numbers counts the bytes from an offset on, up to n, that are initialised and
+// part of no pointer.
+func (r *Region) Numbers(offset, n int) int { return r.numbers(offset+r.Headroom, n) }
+
+// Peek gives what the n bytes at an offset hold, as a load would: any n up to 8. Bytes
+// outside of the region were never written.
+func (r *Region) Peek(offset, n int, order binary.ByteOrder) Value {
+	at := offset + r.Headroom
+	if at < 0 || n > 8 || at+n > len(r.Data) {
+		return Value{}
+	}
+	v := Value{Set: true}
+	if r.Init != nil {
+		for _, set := range r.Init[at : at+n] {
+			if !set {
+				return Value{}
+			}
+		}
+	}
+	var word [8]byte
+	if order == binary.LittleEndian {
+		copy(word[:], r.Data[at:at+n])
+	} else {
+		copy(word[8-n:], r.Data[at:at+n])
+	}
+	v.Bits = order.Uint64(word[:])
+	if n == 8 {
+		v.Region = r.pointerTo(at)
+	}
+	return v
+}
 
 // overlapsContextPointer reports whether a write would touch a pointer of the context.
 func (m *Machine) overlapsContextPointer(at, n int) bool {

@@ -1,0 +1,244 @@
+package soundness
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"flag"
+	"fmt"
+	"hash/maphash"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"bpfls/isa"
+	"bpfls/linuxhooks"
+	"bpfls/platform"
+	"bpfls/verifier"
+	"bpfls/winhooks"
+)
+
+// How much the soundness tests do. `make test` and `make soak` set them; a plain
+// `go test` does less.
+var (
+	wantPrograms = flag.Int("soundness.programs", 2000, "accepted programs to run")
+	wantSteps    = flag.Int64("soundness.steps", 1_000_000, "steps to check")
+	firstSeed    = flag.Uint64("soundness.seed", 0, "seed of the first program")
+	printStates  = flag.Bool("soundness.states", false, "print the abstract states at a violation")
+	onlySeed     = flag.Int64("soundness.only", -1, "run only this seed")
+	printTable   = flag.Bool("soundness.table", false, "print which opcodes ran with which operand types")
+)
+
+func init() {
+	if n, err := strconv.Atoi(os.Getenv("BPFLS_SOUNDNESS_PROGRAMS")); err == nil {
+		*wantPrograms = n
+	}
+	if n, err := strconv.ParseInt(os.Getenv("BPFLS_SOUNDNESS_STEPS"), 10, 64); err == nil {
+		*wantSteps = n
+	}
+	if n, err := strconv.ParseUint(os.Getenv("BPFLS_SOUNDNESS_SEED"), 10, 64); err == nil {
+		*firstSeed = n
+	}
+}
+
+// hook is a program type that programs are generated for.
+type hook struct {
+	platform *platform.Platform
+	config   Config
+}
+
+func hooks(t testing.TB) []hook {
+	win, lin := winhooks.Platform(), linuxhooks.Platform()
+	var out []hook
+	add := func(p *platform.Platform, name string, hash, array uint32, random int32) {
+		typ, ok := p.TypeByName(name)
+		if !ok {
+			t.Fatalf("there is no program type %s on %s", name, p.Name)
+		}
+		out = append(out, hook{p, Config{Type: typ, Maps: Maps(hash, array), Length: 50, Loops: true, Calls: true, Helpers: true, Lookup: 1, Update: 2, Random: random}})
+	}
+	add(win, "xdp", 1, 2, 6)
+	add(win, "bind", 1, 2, 6)
+	add(lin, "xdp", 1, 2, 7)
+	return out
+}
+
+// generated returns the program of a seed: one in three is a mutant, one in eight
+// takes risks.
+func generated(seed uint64, hs []hook) (Program, *platform.Platform) {
+	h := hs[seed%uint64(len(hs))]
+	c := h.config
+	c.Length = 20 + int(seed/7%5)*20
+	c.Loops = seed%4 != 0
+	c.Calls = seed%5 != 0
+	if seed%8 == 3 {
+		c.Wild = 12
+	}
+	p := Generate(seed, c)
+	if seed%3 == 1 && len(p.Code) > 0 {
+		p.Code = Mutate(seed, p.Code)
+	}
+	return p, h.platform
+}
+
+// TestSoundness generates programs, verifies them, and runs them on many inputs. An
+// accepted program never does an unsafe step, no loop runs more often than its bound
+// says, and every state lies in the state that the verifier shows at the
+// instruction. Of programs that fail the latter is tested too, up to where the
+// execution does what was assumed away.
+func TestSoundness(t *testing.T) {
+	s := newSearch(t)
+	hs := hooks(t)
+	if *onlySeed >= 0 {
+		s.next = uint64(*onlySeed)
+		*wantPrograms, *wantSteps = 1, 1
+	}
+
+	runs := max(4, int(*wantSteps/int64(*wantPrograms)/40))
+	if *onlySeed >= 0 {
+		runs = 100
+	}
+	s.search(func(seed uint64) (Program, *platform.Platform, int) {
+		p, pl := generated(seed, hs)
+		return p, pl, runs
+	})
+	s.report(t)
+}
+
+// search is a search for violations.
+type search struct {
+	t     *testing.T
+	mu    sync.Mutex
+	next  uint64
+	seen  map[uint64]bool
+	hash  maphash.Seed
+	cover *coverage
+
+	accepted, failed, rejected int
+	steps, failedSteps         int64
+	bad                        []string
+}
+
+func newSearch(t *testing.T) *search {
+	return &search{t: t, next: *firstSeed, seen: make(map[uint64]bool), hash: maphash.MakeSeed(), cover: newCoverage()}
+}
+
+func (s *search) done() bool {
+	return len(s.bad) >= 5 || s.accepted >= *wantPrograms && s.steps >= *wantSteps
+}
+
+// search runs the programs that gen makes of seeds until there are enough of them.
+func (s *search) search(gen func(seed uint64) (p Program, pl *platform.Platform, runs int)) {
+	var wg sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			cover := newCoverage()
+			for {
+				s.mu.Lock()
+				if s.done() {
+					s.cover.add(cover)
+					s.mu.Unlock()
+					return
+				}
+				seed := s.next
+				s.next++
+				s.mu.Unlock()
+				p, pl, runs := gen(seed)
+				s.program(fmt.Sprintf("seed %d", seed), seed, p, pl, runs, cover)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// program verifies and runs one program.
+func (s *search) program(name string, seed uint64, p Program, pl *platform.Platform, runs int, cover *coverage) {
+	raw := isa.AppendBytes([]byte(pl.Name+p.Type.Name), p.Code, binary.LittleEndian)
+	h := maphash.Bytes(s.hash, raw)
+	s.mu.Lock()
+	known := s.seen[h]
+	s.seen[h] = true
+	s.mu.Unlock()
+	if known {
+		return
+	}
+	insts, err := isa.Decode(p.Code)
+	if err != nil {
+		return
+	}
+	opt := verifier.Options{Limits: verifier.Limits{Visits: 200_000}}
+	if seed%2 == 0 {
+		opt.Termination = verifier.On
+	}
+	r, err := verifier.Analyze(context.Background(), verifier.Input{Code: p.Code, Maps: p.Maps, Platform: pl, Type: p.Type}, opt)
+	if err != nil {
+		s.fail(fmt.Sprintf("%s: %v", name, err))
+		return
+	}
+	if r.Verdict != verifier.Pass && r.Verdict != verifier.Fail {
+		s.mu.Lock()
+		s.rejected++
+		s.mu.Unlock()
+		return
+	}
+	sub := newSubject(insts, p.Maps, pl, p.Type, r)
+	cover.start(insts)
+	if r.Verdict == verifier.Fail {
+		runs = (runs + 1) / 2
+	}
+	steps := int64(0)
+	for i := range runs {
+		n, err := sub.run(input(seed<<10+uint64(i), p.Type), 20_000, cover)
+		steps += n
+		if err != nil {
+			var v *violation
+			trace := ""
+			if errors.As(err, &v) {
+				trace = sub.lastSteps(v.step)
+				if n := v.step; *printStates && n > 0 {
+					at := sub.trace[(n-1)%int64(len(sub.trace))]
+					for _, slot := range []int{at, v.at} {
+						for _, p := range r.Points(slot) {
+							trace += fmt.Sprintf("before %d %v: %s\n", slot, p.CallPath, strings.Join(r.Before(p).Strings(), ", "))
+						}
+					}
+				}
+			}
+			s.fail(fmt.Sprintf("%s, input %d, %s %s, verdict %s: %v\n%s", name, i, pl.Name, p.Type.Name, r.Verdict, err, trace))
+			break
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r.Verdict == verifier.Pass {
+		s.accepted++
+		s.steps += steps
+	} else {
+		s.failed++
+		s.failedSteps += steps
+	}
+}
+
+func (s *search) fail(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.bad = append(s.bad, text)
+}
+
+func (s *search) report(t *testing.T) {
+	for _, b := range s.bad {
+		t.Error(b)
+	}
+	holes, all := s.cover.holes()
+	t.Logf("%d accepted programs with %d steps, %d failed ones with %d steps, %d rejected; %d of %d pairs of opcode and operand types ran",
+		s.accepted, s.steps, s.failed, s.failedSteps, s.rejected, all-len(holes), all)
+	if len(holes) > 0 && *onlySeed < 0 {
+		t.Logf("never ran: %s", strings.Join(holes, "; "))
+	}
+	if *printTable {
+		t.Log("runs by opcode and operand types (left, right):\n" + s.cover.table())
+	}
+}

@@ -1,0 +1,474 @@
+package verifier
+
+import (
+	"errors"
+	"fmt"
+	"math/bits"
+
+	"bpfls/isa"
+	"bpfls/verifier/cfg"
+	"bpfls/verifier/zone"
+)
+
+// Word is what a register or a range of stack bytes holds in an execution.
+type Word struct {
+	// Type is one type: TypeUninit of what was never written or is partly a pointer,
+	// else a number or what the word points to. A null pointer has the type of what it
+	// would point to.
+	Type TypeSet
+	Bits uint64 // a number, zero-extended if it comes from fewer than 8 bytes, or an address
+	// Offset of a pointer in its region, in bytes. Offsets of the stack count from
+	// the lowest byte of the stack of all frames, those of a packet from its first
+	// byte behind the metadata.
+	Offset int64
+	Size   int64 // bytes of the region of a TypeShared or TypeAllocMem
+	FD     int   // descriptor of a TypeMap or TypeMapPrograms
+}
+
+// ConcreteStack is the memory of all frames.
+type ConcreteStack interface {
+	// Load returns what size bytes at an offset hold.
+	Load(off, size int) Word
+	// Numbers counts the bytes from off on that are initialised and part of no
+	// pointer, up to most.
+	Numbers(off, most int) int
+}
+
+// Concrete is the state of an execution before an instruction.
+type Concrete struct {
+	Regs   [11]Word
+	Saved  [][4]Word // r6 to r9 of the callers, outermost first
+	Calls  []int     // slots of the calls in progress, outermost first
+	Stack  ConcreteStack
+	Packet bool // PacketSize and MetaOffset have a meaning
+	// PacketSize is the number of bytes behind the metadata, MetaOffset the offset of
+	// the metadata: 0 or negative.
+	PacketSize, MetaOffset int64
+}
+
+// ErrNotAnalyzed is returned where a result has no state for a point.
+var ErrNotAnalyzed = errors.New("there is no state: the program was not analyzed, or has no such instruction")
+
+// A Containment decides whether states of executions lie in the states of a
+// Result (those that Before returns). It is not safe for concurrent use.
+type Containment struct {
+	run    *run
+	facts  []*facts         // by node
+	frames map[[2]int]int32 // frame by parent frame and call site
+	nodes  [][]cfg.NodeID   // by frame and slot
+	words  []Word           // of the locations of the state at hand
+}
+
+// Containment prepares containment tests, nil if the program was not analyzed.
+func (r *Result) Containment() *Containment {
+	a := r.analysis
+	if a == nil {
+		return nil
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	run := a.behind()
+	g := run.g
+	c := &Containment{
+		run:    run,
+		facts:  make([]*facts, len(g.Nodes)),
+		frames: make(map[[2]int]int32),
+		nodes:  make([][]cfg.NodeID, len(g.Frames)),
+	}
+	for i := range g.Frames {
+		if f := &g.Frames[i]; f.Parent >= 0 {
+			c.frames[[2]int{int(f.Parent), int(f.Site)}] = int32(i)
+		}
+	}
+	return c
+}
+
+// Admits reports, as an error that names the first fact that does not hold, that m
+// does not lie in the state before the instruction at p.
+func (r *Result) Admits(p Point, m *Concrete) error {
+	c := r.Containment()
+	if c == nil {
+		return ErrNotAnalyzed
+	}
+	at := *m
+	at.Calls = p.CallPath
+	_, err := c.Admits(p.Slot, &at)
+	return err
+}
+
+// node returns the copy of the instruction at slot that belongs to the calls.
+func (c *Containment) node(slot int, calls []int) cfg.NodeID {
+	frame := int32(0)
+	for _, site := range calls {
+		f, ok := c.frames[[2]int{int(frame), site}]
+		if !ok {
+			return cfg.NoNode
+		}
+		frame = f
+	}
+	g := c.run.g
+	if c.nodes[frame] == nil {
+		at := make([]cfg.NodeID, len(g.Insts))
+		for i := range at {
+			at[i] = cfg.NoNode
+		}
+		for id := range cfg.NodeID(len(g.Nodes)) {
+			if g.Nodes[id].Frame == frame && g.Kind(id) == cfg.Instruction {
+				at[g.Slot(id)] = id
+			}
+		}
+		c.nodes[frame] = at
+	}
+	if slot < 0 || slot >= len(c.nodes[frame]) {
+		return cfg.NoNode
+	}
+	return c.nodes[frame][slot]
+}
+
+// Admits reports, as an error that names the first fact that does not hold, that m
+// does not lie in the state before the instruction at slot, in the copy of it that
+// belongs to m.Calls. It returns a number of that copy.
+//
+// A zone's variable is looked at where it has a meaning: the value of a number, the
+// offset of a pointer of its kind. Of the numeric bytes at a stack pointer a zone
+// holds a lower bound. Loop counters are not looked at.
+func (c *Containment) Admits(slot int, m *Concrete) (node int, err error) {
+	id := c.node(slot, m.Calls)
+	if id == cfg.NoNode {
+		return -1, ErrNotAnalyzed
+	}
+	f := c.facts[id]
+	if f == nil {
+		f = c.run.factsOf(id)
+		c.facts[id] = f
+	}
+	return int(id), c.admits(f, m)
+}
+
+func (c *Containment) admits(f *facts, m *Concrete) error {
+	if f.bottom {
+		return errors.New("the state is bottom: the instruction is said to be unreachable")
+	}
+	c.words = c.words[:0]
+	for _, l := range f.places {
+		c.words = append(c.words, l.word(m))
+	}
+	for _, t := range f.types {
+		if have := c.words[t.place].Type; have&^t.set != 0 {
+			return fmt.Errorf("%s.type is %s, not one of %s", c.name(f, t.place), setString(have), setString(t.set))
+		}
+	}
+	for _, e := range f.equal {
+		if a, b := c.words[e[0]].Type, c.words[e[1]].Type; a != b {
+			return fmt.Errorf("%s.type = %s.type does not hold: they are %s and %s", c.name(f, e[0]), c.name(f, e[1]), setString(a), setString(b))
+		}
+	}
+	for i := range f.bounds {
+		b := &f.bounds[i]
+		n, ok := c.value(b.v, m)
+		if !ok {
+			continue
+		}
+		if n.Less(b.lo) || !b.lowOnly && b.hi.Less(n) {
+			return fmt.Errorf("%s is %v, outside of [%v, %v]", c.run.tab.Name(b.v.v), n, b.lo, b.hi)
+		}
+	}
+	for i := range f.edges {
+		e := &f.edges[i]
+		s, ok := c.value(e.s, m)
+		if !ok {
+			continue
+		}
+		d, ok := c.value(e.d, m)
+		if ok && e.w.Less(d.Sub(s)) {
+			return fmt.Errorf("%s - %s is %v - %v, more than %v", c.run.tab.Name(e.d.v), c.run.tab.Name(e.s.v), d, s, e.w)
+		}
+	}
+	for _, r := range f.numeric {
+		if n := m.Stack.Numbers(r[0], r[1]); n < r[1] {
+			return fmt.Errorf("byte %d of the stack is no initialised number, which bytes %d to %d are said to be", r[0]+n, r[0], r[0]+r[1]-1)
+		}
+	}
+	return nil
+}
+
+// Type returns the types that a register may have at a copy of an instruction, by the
+// slot and calls of m.
+func (c *Containment) Type(slot int, m *Concrete, r isa.Reg) TypeSet {
+	id := c.node(slot, m.Calls)
+	if id == cfg.NoNode || c.run.pre[id].bottom() {
+		return 0
+	}
+	return c.run.pre[id].typeOf(r)
+}
+
+// LoopHead reports whether a copy of an instruction, by the number that Admits
+// gives, is the head of a loop, whose executions Result.LoopBound bounds.
+func (c *Containment) LoopHead(node int) bool { return c.run.cycleOf[node] >= 0 }
+
+// name returns the name of a location.
+func (c *Containment) name(f *facts, place int32) string {
+	return c.run.tab.SlotName(f.places[place].slot)
+}
+
+// facts are what a state says, as a list.
+type facts struct {
+	bottom  bool
+	places  []concretePlace
+	types   []typeFact
+	equal   [][2]int32
+	bounds  []boundFact
+	edges   []edgeFact
+	numeric [][2]int // offset and number of bytes
+}
+
+// concretePlace says where the word of a location is found.
+type concretePlace struct {
+	slot zone.Slot
+	kind placeKind
+	a, b int // register; depth and index; offset and size
+}
+
+type placeKind uint8
+
+const (
+	inRegister placeKind = iota
+	inFrame
+	inStack
+	nowhere
+)
+
+func (p *concretePlace) word(m *Concrete) Word {
+	switch p.kind {
+	case inRegister:
+		return m.Regs[p.a]
+	case inFrame:
+		return m.Saved[p.a][p.b]
+	case inStack:
+		return m.Stack.Load(p.a, p.b)
+	}
+	return Word{Type: TypeUninit}
+}
+
+type typeFact struct {
+	place int32
+	set   TypeSet
+}
+
+// placedVar is a variable and the location that it speaks of, -1 for the packet.
+type placedVar struct {
+	v     zone.Var
+	place int32
+}
+
+type boundFact struct {
+	v       placedVar
+	lo, hi  zone.Int
+	lowOnly bool
+}
+
+type edgeFact struct {
+	s, d placedVar
+	w    zone.Int // d - s <= w
+}
+
+// value returns the value of a variable; false if it has no meaning.
+func (c *Containment) value(x placedVar, m *Concrete) (zone.Int, bool) {
+	if x.place < 0 {
+		if x.v == zone.PacketSize {
+			return zone.FromInt64(m.PacketSize), m.Packet
+		}
+		return zone.FromInt64(m.MetaOffset), m.Packet
+	}
+	w := &c.words[x.place]
+	k := x.v.Kind()
+	switch k {
+	case zone.KindUValue:
+		return zone.FromUint64(w.Bits), w.Type != TypeUninit
+	case zone.KindSValue:
+		return zone.FromInt64(int64(w.Bits)), w.Type == TypeNumber
+	}
+	if typeKinds[bits.TrailingZeros16(uint16(w.Type))]>>k&1 == 0 {
+		return zone.Zero, false
+	}
+	switch k {
+	case zone.KindMapFD, zone.KindMapFDPrograms:
+		return zone.FromInt64(int64(w.FD)), true
+	case zone.KindSharedRegionSize, zone.KindAllocMemSize:
+		return zone.FromInt64(w.Size), true
+	case zone.KindStackNumericSize:
+		return zone.FromInt64(int64(m.Stack.Numbers(int(w.Offset), 1<<30))), true
+	}
+	return zone.FromInt64(w.Offset), true
+}
+
+// factsOf lists what the state before a node says.
+func (r *run) factsOf(id cfg.NodeID) *facts {
+	st := &r.pre[id]
+	f := &facts{bottom: st.bottom()}
+	if f.bottom {
+		return f
+	}
+	at := make(map[zone.Slot]int32)
+	place := func(s zone.Slot) int32 {
+		i, ok := at[s]
+		if ok {
+			return i
+		}
+		p := concretePlace{slot: s, kind: nowhere}
+		if off, size, ok := r.tab.CellOf(s); ok {
+			p.kind, p.a, p.b = inStack, off, size
+		} else if d, reg, ok := zone.FrameOf(s); ok {
+			if d < r.g.Depth(id)-1 {
+				p.kind, p.a, p.b = inFrame, d, reg-6
+			}
+		} else if s <= zone.RegSlot(isa.R10) {
+			p.kind, p.a = inRegister, int(s)
+		}
+		i = int32(len(f.places))
+		f.places = append(f.places, p)
+		at[s] = i
+		return i
+	}
+	first := make(map[uint16]int32) // of a class
+	for i, class := range st.t.class {
+		s := zone.Slot(i)
+		set := st.t.setOfClass(class)
+		if set == TypeAny && class < classShared {
+			continue
+		}
+		p := place(s)
+		if q := &f.places[p]; q.kind == nowhere || q.kind == inStack && q.b != 8 && set != TypeNumber {
+			// Of a cell of another size the type is only what the word had of which it
+			// is a part: loads do not look at it.
+			continue
+		}
+		f.types = append(f.types, typeFact{p, set})
+		if class >= classShared {
+			if q, ok := first[class]; ok {
+				f.equal = append(f.equal, [2]int32{q, p})
+			} else {
+				first[class] = p
+			}
+		}
+	}
+	placed := func(v zone.Var) (placedVar, bool) {
+		if v == zone.PacketSize || v == zone.MetaOffset {
+			return placedVar{v, -1}, true
+		}
+		p := place(v.Slot())
+		return placedVar{v, p}, f.places[p].kind != nowhere
+	}
+	lowOnly := func(v zone.Var) bool {
+		return v.Kind() == zone.KindStackNumericSize && v != zone.PacketSize && v != zone.MetaOffset
+	}
+	st.z.EachBound(func(v zone.Var, lo, hi zone.Int) {
+		if x, ok := placed(v); ok && !(lo == zone.NegInf && hi == zone.PosInf) {
+			f.bounds = append(f.bounds, boundFact{x, lo, hi, lowOnly(v)})
+		}
+	})
+	st.z.EachEdge(func(s, d zone.Var, w zone.Int) {
+		if lowOnly(d) {
+			return
+		}
+		x, okx := placed(s)
+		y, oky := placed(d)
+		if okx && oky {
+			f.edges = append(f.edges, edgeFact{x, y, w})
+		}
+	})
+	for i := 0; i < st.s.bytes(); {
+		n := st.s.numbersFrom(i)
+		if n > 0 {
+			f.numeric = append(f.numeric, [2]int{i, n})
+		}
+		i += n + 1
+	}
+	return f
+}
+
+// Assumed reports whether the checks at slot that a run behind failures took for
+// granted surely hold in m. Where one may not, what the states behind it say need not
+// be true of the execution. Without such checks it is true.
+func (c *Containment) Assumed(slot int, m *Concrete) bool {
+	id := c.node(slot, m.Calls)
+	if id == cfg.NoNode {
+		return false
+	}
+	if !c.run.assuming {
+		return c.run.fail[id] == nil
+	}
+	for _, f := range c.run.missed[id] {
+		check := f.inner
+		if check == nil {
+			check = &c.run.g.Checks(id)[f.check]
+		}
+		if !c.run.surely(check, m) {
+			return false
+		}
+	}
+	return true
+}
+
+// surely reports whether a check holds in m as far as that is seen easily.
+func (r *run) surely(c *cfg.Check, m *Concrete) bool {
+	typ := func(x isa.Reg) TypeSet { return m.Regs[x].Type }
+	switch c.Kind {
+	case cfg.TypeConstraint:
+		return typ(c.Reg)&^TypeSet(c.Types) == 0
+	case cfg.Addable:
+		return typ(c.Reg)&typesPointer == 0 || typ(c.Other) == TypeNumber
+	case cfg.ValidStore:
+		return typ(c.Reg) == TypeStack || typ(c.Other) == TypeNumber
+	case cfg.ValidDivisor:
+		return typ(c.Reg) == TypeNumber
+	case cfg.ValidSize:
+		n := int64(m.Regs[c.Reg].Bits)
+		return typ(c.Reg) == TypeNumber && (n > 0 || n == 0 && c.CanBeZero)
+	case cfg.ValidArgZero:
+		return typ(c.Reg) == TypeNumber && m.Regs[c.Reg].Bits == 0
+	case cfg.ZeroContextOffset:
+		return typ(c.Reg) == TypeContext && m.Regs[c.Reg].Offset == 0
+	case cfg.ValidAccess:
+		return r.surelyAccess(c, m)
+	}
+	return false
+}
+
+func (r *run) surelyAccess(c *cfg.Check, m *Concrete) bool {
+	w := &m.Regs[c.Reg]
+	width := int64(c.Width)
+	if c.Other != cfg.NoReg {
+		if m.Regs[c.Other].Type != TypeNumber {
+			return false
+		}
+		width = int64(m.Regs[c.Other].Bits)
+	}
+	if width <= 0 || width > 1<<20 {
+		return false
+	}
+	lo := w.Offset + int64(c.Offset)
+	var from, to int64
+	switch w.Type {
+	case TypeStack:
+		from, to = m.Regs[isa.R10].Offset-int64(r.frameSize), int64(r.stackSize)
+		if c.Mode == cfg.Read && lo >= 0 && m.Stack.Numbers(int(lo), int(width)) < int(width) {
+			return false
+		}
+	case TypeContext:
+		if c.Mode == cfg.Write {
+			return false
+		}
+		to = int64(r.in.Type.Context.Size)
+	case TypePacket:
+		from, to = m.MetaOffset, m.PacketSize
+	case TypeShared, TypeAllocMem:
+		if w.Bits == 0 || w.Offset == int64(w.Bits) {
+			return false // null
+		}
+		to = w.Size
+	default:
+		return false
+	}
+	return lo >= from && lo+width <= to
+}
