@@ -370,16 +370,19 @@ func (m *Machine) bin(in *isa.Inst) error {
 	result := Num(compute(op, left.Bits, right.Bits, in.Is64))
 	switch {
 	case left.Region == nil && right.Region == nil:
-	case op == isa.Add && in.Is64 && left.Region != nil && right.Region == nil && movable(left):
-		result.Region = left.Region
-	case op == isa.Add && in.Is64 && left.Region == nil && movable(right):
-		result.Region = right.Region
-	case op == isa.Sub && in.Is64 && left.Region != nil && right.Region == nil && movable(left):
-		result.Region = left.Region
-	case op == isa.Sub && in.Is64 && left.Region != nil && left.Region == right.Region:
+	case op == isa.Sub && left.Region != nil && left.Region == right.Region:
 		// A number: the distance.
+	case op == isa.Add && left.Region != nil && right.Region == nil && movable(left):
+		result.Region = left.Region
+	case op == isa.Add && left.Region == nil && movable(right):
+		result.Region = right.Region
+	case op == isa.Sub && left.Region != nil && right.Region == nil && movable(left):
+		result.Region = left.Region
 	default:
 		return m.fault("computes with a pointer: %s of %s and %s", opNames[op], left.Kind(), right.Kind())
+	}
+	if result.Region != nil && !in.Is64 {
+		result = Value{} // half of an address is neither a pointer nor a number
 	}
 	m.Regs[in.Dst] = result
 	return nil

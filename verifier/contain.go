@@ -52,6 +52,7 @@ var ErrNotAnalyzed = errors.New("there is no state: the program was not analyzed
 // A Containment decides whether states of executions lie in the states of a
 // Result (those that Before returns). It is not safe for concurrent use.
 type Containment struct {
+	a      *analysis
 	run    *run
 	facts  []*facts         // by node
 	frames map[[2]int]int32 // frame by parent frame and call site
@@ -70,6 +71,7 @@ func (r *Result) Containment() *Containment {
 	run := a.behind()
 	g := run.g
 	c := &Containment{
+		a:      a,
 		run:    run,
 		facts:  make([]*facts, len(g.Nodes)),
 		frames: make(map[[2]int]int32),
@@ -137,12 +139,7 @@ func (c *Containment) Admits(slot int, m *Concrete) (node int, err error) {
 	if id == cfg.NoNode {
 		return -1, ErrNotAnalyzed
 	}
-	f := c.facts[id]
-	if f == nil {
-		f = c.run.factsOf(id)
-		c.facts[id] = f
-	}
-	return int(id), c.admits(f, m)
+	return int(id), c.admits(c.factsOf(id), m)
 }
 
 func (c *Containment) admits(f *facts, m *Concrete) error {
@@ -196,10 +193,10 @@ func (c *Containment) admits(f *facts, m *Concrete) error {
 // slot and calls of m.
 func (c *Containment) Type(slot int, m *Concrete, r isa.Reg) TypeSet {
 	id := c.node(slot, m.Calls)
-	if id == cfg.NoNode || c.run.pre[id].bottom() {
+	if id == cfg.NoNode {
 		return 0
 	}
-	return c.run.pre[id].typeOf(r)
+	return c.factsOf(id).regs[r]
 }
 
 // LoopHead reports whether a copy of an instruction, by the number that Admits
@@ -214,6 +211,7 @@ func (c *Containment) name(f *facts, place int32) string {
 // facts are what a state says, as a list.
 type facts struct {
 	bottom  bool
+	regs    [11]TypeSet
 	places  []concretePlace
 	types   []typeFact
 	equal   [][2]int32
@@ -259,6 +257,7 @@ type typeFact struct {
 type placedVar struct {
 	v     zone.Var
 	place int32
+	mixed bool // it may be a number
 }
 
 type boundFact struct {
@@ -284,7 +283,8 @@ func (c *Containment) value(x placedVar, m *Concrete) (zone.Int, bool) {
 	k := x.v.Kind()
 	switch k {
 	case zone.KindUValue:
-		return zone.FromUint64(w.Bits), w.Type != TypeUninit
+		// Of a location that may be a number it speaks only of the number.
+		return zone.FromUint64(w.Bits), w.Type == TypeNumber || w.Type != TypeUninit && !x.mixed
 	case zone.KindSValue:
 		return zone.FromInt64(int64(w.Bits)), w.Type == TypeNumber
 	}
@@ -303,11 +303,25 @@ func (c *Containment) value(x placedVar, m *Concrete) (zone.Int, bool) {
 }
 
 // factsOf lists what the state before a node says.
-func (r *run) factsOf(id cfg.NodeID) *facts {
-	st := &r.pre[id]
+func (c *Containment) factsOf(id cfg.NodeID) *facts {
+	if c.facts[id] == nil {
+		c.a.mu.Lock()
+		defer c.a.mu.Unlock()
+		st := c.run.before(id)
+		c.facts[id] = c.run.list(&st, id)
+		c.run.drop(&st)
+	}
+	return c.facts[id]
+}
+
+// list lists what a state at a node says.
+func (r *run) list(st *state, id cfg.NodeID) *facts {
 	f := &facts{bottom: st.bottom()}
 	if f.bottom {
 		return f
+	}
+	for i := range f.regs {
+		f.regs[i] = st.typeOf(isa.Reg(i))
 	}
 	at := make(map[zone.Slot]int32)
 	place := func(s zone.Slot) int32 {
@@ -354,10 +368,11 @@ func (r *run) factsOf(id cfg.NodeID) *facts {
 	}
 	placed := func(v zone.Var) (placedVar, bool) {
 		if v == zone.PacketSize || v == zone.MetaOffset {
-			return placedVar{v, -1}, true
+			return placedVar{v, -1, false}, true
 		}
 		p := place(v.Slot())
-		return placedVar{v, p}, f.places[p].kind != nowhere
+		mixed := st.t.of(v.Slot())&TypeNumber != 0
+		return placedVar{v, p, mixed}, f.places[p].kind != nowhere
 	}
 	lowOnly := func(v zone.Var) bool {
 		return v.Kind() == zone.KindStackNumericSize && v != zone.PacketSize && v != zone.MetaOffset
