@@ -478,6 +478,11 @@ func (m *Machine) atomicOp(in *isa.Inst) error {
 		m.Regs[0] = old
 	} else {
 		stored.Bits = atomic(op, old.Bits, operand)
+		if n == 8 && op != isa.AtomicXchg {
+			// Whatever is computed from a pointer stays one, perhaps to nowhere:
+			// PREVAIL takes it for one whose offset it does not know.
+			stored.Region = old.Region
+		}
 		if in.Fetch {
 			m.Regs[in.Src] = old
 		}
