@@ -62,6 +62,11 @@ picture: test-vscode ## Renew the picture in the README.
 golden: ## Write the golden files anew; look at the difference before you commit it.
 	$(GO) test ./... -update
 
+.PHONY: bench-corpus
+bench-corpus: bin/bpfls ## CPU time and memory over ../shared/corpus; PREVAIL=path compares with a PREVAIL v0.2.6.
+	@mkdir -p build && $(GO) build -o build/bench-corpus ./bench/corpus
+	@build/bench-corpus $(if $(PREVAIL),-prevail '$(PREVAIL)') $(BENCHFLAGS)
+
 .PHONY: clean
 clean:
 	rm -rf bin build $(VSCODE)/bin $(VSCODE)/out $(VSCODE)/*.vsix

@@ -31,17 +31,18 @@ var rooms = map[string][]string{
 	"session":       {"clangdriver", "elfbpf", "explain", "isa", "linuxhooks", "platform", "position", "settings", "verifier", "winhooks"},
 	"lsp":           {"explain", "position", "report", "session"},
 	"cmd/bpfls":     {"*"},
+	"bench/corpus":  {"elfbpf", "linuxhooks", "platform", "verifier"},
 }
 
 // restricted lists packages from outside that only some rooms may import.
 var restricted = map[string][]string{
 	"go.lsp.dev/":                {"lsp"},
 	"github.com/fsnotify/":       {"session"},
-	"os/exec":                    {"clangdriver", "cmd/bpfls"},
+	"os/exec":                    {"clangdriver", "cmd/bpfls", "bench/corpus"},
 	"net":                        {"cmd/bpfls"},
 	"net/http":                   {},
-	"os":                         {"clangdriver", "session", "cmd/bpfls"},
-	"time":                       {"clangdriver", "settings", "session", "lsp", "cmd/bpfls"},
+	"os":                         {"clangdriver", "session", "cmd/bpfls", "bench/corpus"},
+	"time":                       {"clangdriver", "settings", "session", "lsp", "cmd/bpfls", "bench/corpus"},
 	"github.com/cilium/ebpf":     {"elfbpf"},
 	"github.com/alecthomas/kong": {"cmd/bpfls"},
 	"debug/dwarf":                {"elfbpf", "explain", "report"},
