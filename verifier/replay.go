@@ -70,7 +70,10 @@ func (a *analysis) behind() *run {
 		return a.run
 	}
 	if a.on == nil {
-		r := newRun(a.in, a.run.g, a.maxVisits, new(atomic.Bool))
+		// It is for explanations, so it must not take long: where loops keep it from
+		// ending soon, the verdict's run has to do.
+		visits := min(a.maxVisits, 10_000+100*len(a.run.g.Nodes))
+		r := newRun(a.in, a.run.g, visits, new(atomic.Bool))
 		r.goOn()
 		r.solve(r.entry())
 		a.on = r
