@@ -1,9 +1,3 @@
-// Package verifier proves that a BPF program is safe, by abstract
-// interpretation in the manner of PREVAIL (Gershuni et al., "Simple and Precise
-// Static Analysis of Untrusted Linux Kernel Extensions", PLDI 2019): register
-// types, zones over values and offsets, and a byte-precise stack.
-//
-// It is a function of its input: it knows no C source, files, clock or output format.
 package verifier
 
 import (
