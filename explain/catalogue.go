@@ -96,6 +96,8 @@ var catalogue = []Entry{
 		"A chain of tail calls may have 33 links."},
 	{"BPF-uninitialized-bytes", "bytes that were never written",
 		"A helper reads memory of the program, and some of those bytes were never written, or hold an address. Often it is padding between or behind the members of a structure: set the whole structure to zero first."},
+	{"BPF-uninitialized-value", "value that was never set",
+		"A variable or a part of an array is used that was not set on every way that leads here, so nothing is known of it, not even whether it is a number. Give it a value where it is declared."},
 	{"BPF-unresolved-symbol", "unresolved symbol",
 		"The program uses a function or variable that the object does not define. Define it, or mark the function static inline in a header that is included."},
 	{"BPF-unsupported-instruction", "instruction not supported",

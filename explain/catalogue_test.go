@@ -35,6 +35,7 @@ func TestMessages(t *testing.T) {
 		{"Invalid type (r0.type == number)", types(verifier.TypeNumber), exit, holds(verifier.TypeShared), "BPF-return-value"},
 		{"Invalid type (r3.type == number)", types(verifier.TypeNumber), bin, holds(verifier.TypePacket), "BPF-not-a-number"},
 		{"Invalid type (r3.type in {number, ctx, stack, packet, shared})", types(verifier.TypeNumber | memoryTypes | verifier.TypeContext), bin, holds(verifier.TypeMap), "BPF-pointer-arithmetic"},
+		{"Invalid type (r3.type == number)", types(verifier.TypeNumber), bin, holds(verifier.TypeAny), "BPF-uninitialized-value"},
 		{"Invalid type (r1.type in {ctx, stack, packet, shared, socket, alloc_mem})", types(accessTypes), load, holds(verifier.TypeNumber), "BPF-not-a-pointer"},
 		{"Only numbers can be added to pointers (r1.type in {ctx, stack, packet, shared} -> r2.type == number)", verifier.Check{Kind: verifier.CheckAddable}, bin, holds(verifier.TypePacket), "BPF-pointer-arithmetic"},
 		{"Only numbers can be used as divisors (r2 != 0)", verifier.Check{Kind: verifier.CheckDivisor}, bin, holds(verifier.TypePacket), "BPF-not-a-number"},

@@ -62,7 +62,11 @@ func refine(check verifier.Check, in isa.Inst, value verifier.Value) string {
 	case verifier.CheckAccess:
 		return boundsCode(check, value)
 	}
-	return typeCode(check, in)
+	code := typeCode(check, in)
+	if value.Types&verifier.TypeUninit != 0 && (code == "BPF-not-a-number" || code == "BPF-pointer-arithmetic") {
+		return "BPF-uninitialized-value"
+	}
+	return code
 }
 
 // boundsCode names the region whose bounds an access may leave.

@@ -168,6 +168,9 @@ func (e *explainer) rejection(r *verifier.Result) Finding {
 	if r.Verdict == verifier.Unknown {
 		f.Code = "BPF-limit"
 	}
+	if strings.Contains(r.Reason, "fallthrough in last instruction") {
+		f.Message = "control runs off the end of the program: the compiler left out what follows, as it does behind undefined behaviour."
+	}
 	if r.At < 0 || r.At >= len(e.insts) {
 		f.Instruction = -1
 		f.Range, f.Text = e.functionRange()

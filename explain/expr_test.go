@@ -63,6 +63,10 @@ func TestExpressions(t *testing.T) {
 		{"pointer of a member", "v->count^++;", wantPointer, write, "v"},
 		{"pointer of a member's member", "x = v->key.^port;", wantPointer, read, "v"},
 
+		{"base of an array in a structure", "x = ^p->bytes[i + 1];", wantBase, read, "p"},
+		{"base of a member", "v->key.^port = 1;", wantBase, write, "v"},
+		{"base of a dereference", "r = ^*value;", wantBase, read, "value"},
+
 		{"call", "int q = ^update(a, b);", wantCall, 0, "update(a, b)"},
 		{"first argument", "int r = ^update((struct map *)0, (uint32_t *)0, &k[1], f(1, 2));", wantArgument, 1, "(struct map *)0"},
 		{"second argument", "int r = ^update((struct map *)0, (uint32_t *)0, &k[1], f(1, 2));", wantArgument, 2, "(uint32_t *)0"},

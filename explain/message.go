@@ -43,6 +43,11 @@ func (d *describer) place() (Range, string, string) {
 		if d.code == "BPF-pointer-leak" {
 			return d.locate(slot, wantStatement, 0)
 		}
+		if d.code == "BPF-maybe-null" {
+			if _, ok := d.origin(slot, int(c.Reg)); ok {
+				return d.locate(slot, wantBase, write) // the call's result itself, not an array in what it points to
+			}
+		}
 		if d.code == "BPF-maybe-null" || d.code == "BPF-not-a-pointer" {
 			return d.locate(slot, wantPointer, write)
 		}
@@ -97,6 +102,8 @@ func (d *describer) message() string {
 		return fmt.Sprintf("the program must return a number; here it returns %s.", d.what(d.value))
 	case "BPF-not-a-pointer":
 		return fmt.Sprintf("%s is not a pointer that can be used here: it is %s.", d.name("the address"), d.what(d.value))
+	case "BPF-uninitialized-value":
+		return "uses a value that may never have been set: it is not known whether it is a number or an address."
 	case "BPF-not-a-number":
 		return fmt.Sprintf("the operation needs a number; here it gets %s.", d.what(d.value))
 	case "BPF-pointer-arithmetic":
@@ -183,18 +190,19 @@ func (d *describer) packet() string {
 	if size := d.state.PacketSize(); !size.LoInf {
 		have = size.Lo
 	}
-	there := "no byte of it is known to be there: it was not compared with the packet's end"
+	there := "no byte of it is known to be there, as nothing was compared with the packet's end"
 	switch {
 	case have == 1:
 		there = "only byte 0 is known to be there"
 	case have > 1:
 		there = fmt.Sprintf("only bytes 0 to %d are known to be there", have-1)
 	}
-	if d.u.check.Mode == verifier.AccessCompare {
-		return fmt.Sprintf("compares a pointer that may lie outside of the packet: %s.", there)
-	}
 	low := strings.HasPrefix(d.u.message, "Lower bound")
 	switch {
+	case d.u.check.Mode == verifier.AccessCompare && low:
+		return "compares a pointer that may lie before the first byte of the packet."
+	case d.u.check.Mode == verifier.AccessCompare:
+		return "compares a pointer that may lie more than 65,535 bytes behind the start of the packet, where no packet reaches."
 	case !known && low:
 		return fmt.Sprintf("%s the packet at an offset that may be negative: no lower bound of it is known.", verb)
 	case !known:
@@ -299,14 +307,14 @@ func (d *describer) stack() string {
 	lo, hi, exact, known := d.reach()
 	top := registerValue(d.state, 10).Offset
 	if !known || top.LoInf || top.Lo != top.Hi {
-		return fmt.Sprintf("%s the stack at an offset that has no known bounds; the stack of a function has 512 bytes.", d.verb())
+		return fmt.Sprintf("%s the stack at an offset that has no known bounds; a function's stack has 512 bytes.", d.verb())
 	}
 	lo, hi = lo-top.Lo, hi-top.Lo
-	place := fmt.Sprintf("between %d and %d bytes from the top of the stack", lo, hi+1)
+	const frame = "a function's stack is bytes -512 to -1, counted from its top"
 	if exact {
-		place = fmt.Sprintf("%d bytes at offset %d from the top of the stack", hi-lo+1, lo)
+		return fmt.Sprintf("%s %s of the stack; %s.", d.verb(), byteRange(lo, hi), frame)
 	}
-	return fmt.Sprintf("%s %s; a function has the 512 bytes below the top.", d.verb(), place)
+	return fmt.Sprintf("%s a place between byte %d and byte %d of the stack; %s.", d.verb(), lo, hi, frame)
 }
 
 func (d *describer) mapValue() string {
@@ -353,7 +361,7 @@ func (d *describer) null() string {
 	}
 	r, _, text := d.locate(call, wantCall, 0)
 	if text == "" {
-		text = h.Name
+		text = helperName(h, in)
 	}
 	subject := name
 	if name == "the pointer" || name == text {
@@ -365,7 +373,7 @@ func (d *describer) null() string {
 		d.missing = ""
 	}
 	if h.Return != platform.RetPtrToMapValueOrNull {
-		return fmt.Sprintf("%s is null when %s has nothing to give; it is %s here without a check.", name, h.Name, verb)
+		return fmt.Sprintf("%s is null when %s has nothing to give; it is %s here without a check.", name, helperName(h, in), verb)
 	}
 	m := d.mapAt(call)
 	if m == "" {
@@ -408,9 +416,18 @@ func (d *describer) name(otherwise string) string {
 // callee names the function that a call calls.
 func (d *describer) callee() string {
 	if h := d.helper(d.in); h != nil {
-		return h.Name
+		return helperName(h, d.in)
 	}
 	return "the helper"
+}
+
+// helperName is the name that C programs use: PREVAIL's tables for Linux leave
+// out the bpf_ of helpers.
+func helperName(h *platform.Helper, in isa.Inst) string {
+	if in.Kind == isa.Call && !strings.HasPrefix(h.Name, "bpf_") {
+		return "bpf_" + h.Name
+	}
+	return h.Name
 }
 
 // argumentName is "argument 1 (map) of bpf_map_update_elem".
@@ -425,7 +442,7 @@ func (d *describer) argumentName() string {
 			name = argRoles[h.Args[n-1]]
 		}
 		if name != "" {
-			return fmt.Sprintf("argument %d (%s) of %s", n, name, h.Name)
+			return fmt.Sprintf("argument %d (%s) of %s", n, name, d.callee())
 		}
 	}
 	return fmt.Sprintf("argument %d of %s", n, d.callee())
@@ -470,7 +487,14 @@ func (d *describer) size() string {
 func (d *describer) uninitialized() string {
 	lo, hi, exact, known := d.argumentBytes()
 	name := strings.TrimSpace(strings.TrimPrefix(d.name(d.argumentName()), "&"))
-	generic := fmt.Sprintf("%s reads bytes of %s that were never written, or that hold an address.", d.callee(), name)
+	reader := "it"
+	if isCall(d.in) {
+		reader = d.callee()
+	}
+	generic := fmt.Sprintf("%s reads bytes of %s that were never written, or that hold an address.", reader, name)
+	if !isCall(d.in) {
+		generic = strings.TrimPrefix(generic, "it ")
+	}
 	if !known || !exact || d.value.Types != verifier.TypeStack || d.state == nil {
 		return generic
 	}
@@ -485,7 +509,7 @@ func (d *describer) uninitialized() string {
 	size := hi - lo + 1
 	first, last = first-(lo-top.Lo), last-(lo-top.Lo)
 	if first == 0 && last == size-1 {
-		return fmt.Sprintf("%s was never written; %s reads its %s.", name, d.callee(), byteCount(size))
+		return fmt.Sprintf("%s was never written; %s reads its %s.", name, reader, byteCount(size))
 	}
 	verb := "were"
 	if first == last {
@@ -622,7 +646,7 @@ func (d *describer) what(v verifier.Value) string {
 		return fmt.Sprintf("a number between %d and %d", s.Lo, s.Hi)
 	}
 	if n := bits.OnesCount16(uint16(v.Types & verifier.TypeAny)); n == 0 || n > 4 {
-		return "something that is not known"
+		return "a value that may never have been set, or whose kind is not known"
 	}
 	var parts []string
 	for _, w := range typeWords {

@@ -13,6 +13,7 @@ const (
 	wantStatement want = iota // the expression at the point, as large as it goes
 	wantAccess                // what reads or writes memory
 	wantPointer               // the pointer that it goes through
+	wantBase                  // the pointer that it begins at: v of v->list[i].x
 	wantCall                  // the whole call
 	wantArgument              // argument n of the call
 	wantOperator              // the operator's expression
@@ -92,6 +93,15 @@ func (e *explainer) expression(s *source, i int, w want, n int) span {
 		return s.access(i, n == 1)
 	case wantPointer:
 		return s.pointer(s.access(i, n == 1))
+	case wantBase:
+		ex := s.pointer(s.access(i, n == 1))
+		for next := s.pointer(ex); next != ex && next.ok(); next = s.pointer(ex) {
+			if s.is(ex.first, "*") {
+				break // a pointer that was read from memory
+			}
+			ex = next
+		}
+		return ex
 	case wantCall, wantArgument:
 		whole, args := s.call(i, e.isMacro)
 		if w == wantArgument && n >= 1 && n <= len(args) {
