@@ -76,3 +76,23 @@ func run(t *testing.T, dir string, env []string, name string, args ...string) []
 	}
 	return out
 }
+
+// TestNeovim drives the real server with the client of Neovim.
+func TestNeovim(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compiles and verifies: not with -short")
+	}
+	if _, err := exec.LookPath("nvim"); err != nil {
+		t.Skip("nvim was not found")
+	}
+	script, err := filepath.Abs(filepath.Join("testdata", "nvim", "acceptance.lua"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join("testdata", "client", "fixtures"))); err != nil {
+		t.Fatal(err)
+	}
+	env := []string{"BPFLS=" + buildServer(t), "XDG_STATE_HOME=" + t.TempDir(), "XDG_CACHE_HOME=" + t.TempDir(), "XDG_DATA_HOME=" + t.TempDir()}
+	run(t, dir, env, "nvim", "--headless", "-u", "NONE", "-n", "-c", "luafile "+script)
+}

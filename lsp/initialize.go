@@ -90,8 +90,9 @@ func folders(params *protocol.InitializeParams) []string {
 			paths = append(paths, f.URI.FsPath())
 		}
 	}
-	if len(paths) == 0 && params.RootURI != nil && params.RootURI.IsFile() {
-		paths = append(paths, params.RootURI.FsPath())
+	//lint:ignore SA1019 some clients know nothing newer
+	if root := params.RootURI; len(paths) == 0 && root != nil && root.IsFile() {
+		paths = append(paths, root.FsPath())
 	}
 	return paths
 }

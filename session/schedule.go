@@ -360,13 +360,7 @@ func finish(path string, out *Outcome) *finished {
 			}
 		}
 	}
-	for _, it := range f.items() {
-		if f.texts[it.path] == nil {
-			if text, err := os.ReadFile(it.path); err == nil {
-				f.texts[it.path] = position.New(text)
-			}
-		}
-	}
+	f.keepTexts(path, out)
 	for _, p := range out.Missing {
 		f.missing = append(f.missing, filepath.Clean(p))
 	}
@@ -389,6 +383,35 @@ func finish(path string, out *Outcome) *finished {
 		}
 	}
 	return f
+}
+
+// keepTexts lets go of the texts that nothing is shown in: headers are many and may be
+// large. Texts that the run did not bring are read from disk.
+func (f *finished) keepTexts(path string, out *Outcome) {
+	shown := map[string]bool{path: true}
+	for _, it := range f.items() {
+		shown[it.path] = true
+		for _, r := range it.Related {
+			shown[r.Path] = true
+		}
+	}
+	for _, p := range out.Report.Programs {
+		for _, l := range p.Lines {
+			shown[resolve(path, l.File)] = true
+		}
+	}
+	for p := range f.texts {
+		if !shown[p] {
+			delete(f.texts, p)
+		}
+	}
+	for p := range shown {
+		if f.texts[p] == nil {
+			if text, err := os.ReadFile(p); err == nil {
+				f.texts[p] = position.New(text)
+			}
+		}
+	}
 }
 
 // lookAt reads the files that a run depended on. Those whose content the outcome did

@@ -103,6 +103,8 @@ type record struct {
 	asked     []string           // files that settings were looked for in
 	source    bool               // is to be verified
 	why       string             // what decided about source
+	byCommand string             // the compilation database that compiles it for BPF
+	asking    bool               // a database is being looked for
 	commanded bool               // verified by command, whatever it is
 
 	generation uint64             // counts reasons to judge it anew
@@ -381,11 +383,35 @@ func (s *Session) classify(path string) *record {
 	if r.commanded {
 		r.source, r.why = true, "verified by command"
 	} else if source, known := r.settings.IsSource(path); known {
-		r.source, r.why = source, "by the settings"
+		r.source, r.why = source, "not a BPF source: the settings say so"
+	} else if r.byCommand != "" {
+		r.source, r.why = true, r.byCommand+" compiles it for BPF"
 	} else if d := s.docs[path]; d != nil {
-		r.source, r.why = detect(path, string(d.text.Text()))
+		if r.source, r.why = detect(path, string(d.text.Text())); !r.source && isC(path) {
+			s.askDatabase(r)
+		}
 	}
 	return r
+}
+
+// askDatabase looks, on the side since it may be large, whether a compilation database
+// compiles a file for BPF.
+func (s *Session) askDatabase(r *record) {
+	choice := clangdriver.Settings{CompileCommands: r.settings.CompileCommands.Value}
+	if r.asking || s.opt.Untrusted || s.closed {
+		return
+	}
+	r.asking = true
+	s.start(func() {
+		database, ok := clangdriver.ForBPF(r.path, choice)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		r.asking = false
+		if ok && r.byCommand == "" && s.records[r.path] == r && !s.closed {
+			r.byCommand = database
+			s.reclassify(r)
+		}
+	})
 }
 
 // Change takes the new text of a buffer.

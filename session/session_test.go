@@ -497,6 +497,15 @@ func TestOnlySourcesAreTouched(t *testing.T) {
 	if s, err := b.Verify(context.Background(), b.path("a.c")); err != nil || !s.Green() {
 		t.Errorf("any C file by command: %v, %v", s, err)
 	}
+	b.write("compile_commands.json", `[{"directory": "`+filepath.ToSlash(b.dir)+`", "file": "c.c", "command": "clang -target bpf -c c.c"}]`)
+	b.open("c.c", "int f(void) { return 0; }\n")
+	b.untilStatus("c.c", pass)
+	b.write("bpfls.toml", "exclude = [\"b.c\"]\n")
+	b.untilStatus("b.c", "not a BPF source: the settings say so")
+	b.write("bpfls.toml", "sources = [\"d.c\"]\n")
+	b.untilStatus("c.c", "not a BPF source: the settings say so")
+	b.open("d.c", "int f(void) { return 0; }\n")
+	b.untilStatus("d.c", pass)
 }
 
 // Outcomes are bounded; a view has an evicted one made again.
