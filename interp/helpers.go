@@ -257,7 +257,13 @@ func (m *Machine) argument(h *platform.Helper, i int, args *arguments) (skip int
 	case platform.ArgPtrToReadableMem, platform.ArgPtrToReadonlyMem,
 		platform.ArgPtrToReadableMemOrNull, platform.ArgPtrToReadonlyMemOrNull,
 		platform.ArgPtrToWritableMem, platform.ArgPtrToWritableMemOrNull:
-		return 1, m.memoryArgument(h, i, args)
+		if h.SizeArg != 0 {
+			return 0, m.memoryArgument(h, i, int(h.SizeArg)-1, args)
+		}
+		return 1, m.memoryArgument(h, i, i+1, args)
+	case platform.ArgConstSize, platform.ArgConstSizeOrZero:
+		_, err := m.number(reg)
+		return 0, err
 	case platform.ArgPtrToLong:
 		args.writes = append(args.writes, write{v, 8})
 	case platform.ArgPtrToInt:
@@ -290,21 +296,21 @@ func (m *Machine) argument(h *platform.Helper, i int, args *arguments) (skip int
 	return 0, nil
 }
 
-// memoryArgument checks a pointer and the size behind it.
-func (m *Machine) memoryArgument(h *platform.Helper, i int, args *arguments) error {
+// memoryArgument checks a pointer, argument i, and the size of what it points to.
+func (m *Machine) memoryArgument(h *platform.Helper, i, size int, args *arguments) error {
 	v := m.Regs[i+1]
-	if i+1 >= len(h.Args) {
+	if size >= len(h.Args) {
 		return m.fault("argument %d of %s has no size", i+1, h.Name)
 	}
-	n, err := m.number(isa.Reg(i + 2))
+	n, err := m.number(isa.Reg(size + 1))
 	if err != nil {
 		return err
 	}
 	t := h.Args[i]
 	orNull := t == platform.ArgPtrToReadableMemOrNull || t == platform.ArgPtrToReadonlyMemOrNull || t == platform.ArgPtrToWritableMemOrNull
 	if n == 0 {
-		if h.Args[i+1] != platform.ArgConstSizeOrZero {
-			return m.fault("argument %d of %s, a size, is zero", i+2, h.Name)
+		if h.Args[size] != platform.ArgConstSizeOrZero {
+			return m.fault("argument %d of %s, a size, is zero", size+1, h.Name)
 		}
 	}
 	if v.Region == nil || v.IsNull() {
@@ -314,7 +320,7 @@ func (m *Machine) memoryArgument(h *platform.Helper, i int, args *arguments) err
 		return m.fault("argument %d of %s must be a pointer; it is a number", i+1, h.Name)
 	}
 	if n > 1<<30 {
-		return m.fault("argument %d of %s, a size, is %d", i+2, h.Name, n)
+		return m.fault("argument %d of %s, a size, is %d", size+1, h.Name, n)
 	}
 	if t == platform.ArgPtrToWritableMem || t == platform.ArgPtrToWritableMemOrNull {
 		if _, _, err := m.locate(v, 0, int(n), true); err != nil {

@@ -251,7 +251,7 @@ func (m *Machine) Step() error {
 		if done {
 			return m.exit(&next)
 		}
-	case isa.Call:
+	case isa.Call, isa.CallBuiltin:
 		if err := m.call(int32(in.Imm)); err != nil {
 			return err
 		}

@@ -101,9 +101,9 @@ func TestSoundness(t *testing.T) {
 	if *onlySeed >= 0 {
 		runs = 100
 	}
-	s.search(func(seed uint64) (Program, *platform.Platform, int) {
+	s.search(func(seed uint64) (string, Program, *platform.Platform, int) {
 		p, pl := generated(seed, hs)
-		return p, pl, runs
+		return fmt.Sprintf("seed %d", seed), p, pl, runs
 	})
 	s.report(t)
 }
@@ -113,6 +113,7 @@ type search struct {
 	t     *testing.T
 	mu    sync.Mutex
 	next  uint64
+	limit uint64 // seeds end here; 0: when there are enough programs and steps
 	seen  map[uint64]bool
 	hash  maphash.Seed
 	cover *coverage
@@ -120,6 +121,7 @@ type search struct {
 	accepted, failed, rejected int
 	steps, failedSteps         int64
 	bad                        []string
+	holes                      [len(holeNames)]int
 }
 
 func newSearch(t *testing.T) *search {
@@ -127,11 +129,14 @@ func newSearch(t *testing.T) *search {
 }
 
 func (s *search) done() bool {
+	if s.limit > 0 {
+		return len(s.bad) >= 5 || s.next >= s.limit
+	}
 	return len(s.bad) >= 5 || s.accepted >= *wantPrograms && s.steps >= *wantSteps
 }
 
 // search runs the programs that gen makes of seeds until there are enough of them.
-func (s *search) search(gen func(seed uint64) (p Program, pl *platform.Platform, runs int)) {
+func (s *search) search(gen func(seed uint64) (name string, p Program, pl *platform.Platform, runs int)) {
 	var wg sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
@@ -146,8 +151,8 @@ func (s *search) search(gen func(seed uint64) (p Program, pl *platform.Platform,
 				seed := s.next
 				s.next++
 				s.mu.Unlock()
-				p, pl, runs := gen(seed)
-				s.program(fmt.Sprintf("seed %d", seed), seed, p, pl, runs, cover)
+				name, p, pl, runs := gen(seed)
+				s.program(name, seed, p, pl, runs, cover)
 			}
 		})
 	}
@@ -213,6 +218,9 @@ func (s *search) program(name string, seed uint64, p Program, pl *platform.Platf
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for i, n := range sub.holes {
+		s.holes[i] += n
+	}
 	if r.Verdict == verifier.Pass {
 		s.accepted++
 		s.steps += steps
@@ -235,6 +243,9 @@ func (s *search) report(t *testing.T) {
 	holes, all := s.cover.holes()
 	t.Logf("%d accepted programs with %d steps, %d failed ones with %d steps, %d rejected; %d of %d pairs of opcode and operand types ran",
 		s.accepted, s.steps, s.failed, s.failedSteps, s.rejected, all-len(holes), all)
+	for i, n := range s.holes {
+		t.Logf("runs through a known unsoundness of PREVAIL: %d: %s", n, holeNames[i])
+	}
 	if len(holes) > 0 && *onlySeed < 0 {
 		t.Logf("never ran: %s", strings.Join(holes, "; "))
 	}

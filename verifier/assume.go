@@ -113,8 +113,22 @@ func (r *run) grant(st *state, c *cfg.Check, root *failure) {
 	switch c.Kind {
 	case cfg.TypeConstraint:
 		r.grantType(st, c.Reg, TypeSet(c.Types), root)
-	case cfg.ValidStore, cfg.Addable:
-		r.grantType(st, c.Other, TypeNumber, root)
+	case cfg.Addable:
+		// Not both are pointers. Where both may be, types cannot say that.
+		switch have, other := st.typeOf(c.Reg), st.typeOf(c.Other); {
+		case have&^typesPointer == 0:
+			r.grantType(st, c.Other, TypeNumber, root)
+		case other&^typesPointer == 0:
+			r.mutTypes(st).restrict(zone.RegSlot(c.Reg), have&^typesPointer)
+		}
+	case cfg.ValidStore:
+		// A pointer goes to the stack only.
+		switch have, other := st.typeOf(c.Reg), st.typeOf(c.Other); {
+		case have&TypeStack == 0:
+			r.grantType(st, c.Other, TypeNumber, root)
+		case other&TypeNumber == 0:
+			r.mutTypes(st).restrict(zone.RegSlot(c.Reg), TypeStack)
+		}
 	case cfg.ValidDivisor:
 		r.grantType(st, c.Reg, TypeNumber, root)
 		if r.noDivZero && c.Is64 {
