@@ -14,8 +14,11 @@ import (
 
 // The limits that apply where Limits leaves them open.
 const (
-	defaultVisits = 20_000_000
-	defaultEdges  = 1 << 20
+	defaultVisits = 10_000_000
+	// maxEdges bounds the relations of one state, maxKept those of all states kept:
+	// some ten bytes each.
+	maxEdges = 1 << 20
+	maxKept  = 1 << 24
 )
 
 // run is one analysis: states for all nodes of a graph, brought to a fixpoint in the
@@ -45,6 +48,8 @@ type run struct {
 
 	visits    int
 	maxVisits int
+	edges     []int32 // of the states behind nodes that are kept
+	kept      int     // sum of edges
 	cancelled *atomic.Bool
 	stop      error // why the run ended early
 	stopAt    cfg.NodeID
@@ -76,6 +81,9 @@ func (e *errInternal) Error() string { return e.text }
 type errLimit struct{ text string }
 
 func (e *errLimit) Error() string { return e.text }
+
+var errRelations = &errLimit{"the analysis keeps track of too many relations between registers and stack cells: " +
+	"the program copies one value to too many places"}
 
 // errReject says why a program cannot be judged where that shows only while it
 // is analyzed.
@@ -118,6 +126,7 @@ func newRun(in Input, g *cfg.Graph, maxVisits int, cancelled *atomic.Bool) *run 
 	r.post = make([]state, n)
 	r.fail = make([]*failure, n)
 	r.reached = make([]bool, n)
+	r.edges = make([]int32, n)
 	r.cycleOf = make([]int32, n)
 	for i := range r.cycleOf {
 		r.cycleOf[i] = -1
@@ -285,7 +294,14 @@ func (r *run) visit(start cfg.NodeID, pre state) {
 		if r.stop != nil {
 			break
 		}
+		if r.visits&15 == 0 && !cur.bottom() {
+			if _, edges := cur.z.Len(); edges > maxEdges {
+				r.stop = errRelations
+				break
+			}
+		}
 		if r.next[id] == cfg.NoNode {
+			r.keep(id, &cur)
 			r.drop(&r.post[id])
 			r.post[id], cur = cur, state{}
 			break
@@ -293,6 +309,21 @@ func (r *run) visit(start cfg.NodeID, pre state) {
 	}
 	r.drop(&cur)
 	r.drop(&old)
+}
+
+// keep counts the relations of the state behind a node: more than a usual state
+// has count as visits, as they take as long.
+func (r *run) keep(id cfg.NodeID, st *state) {
+	edges := 0
+	if !st.bottom() {
+		_, edges = st.z.Len()
+	}
+	r.visits += edges >> 9
+	r.kept += edges - int(r.edges[id])
+	r.edges[id] = int32(edges)
+	if edges > maxEdges || r.kept > maxKept {
+		r.stop = errRelations
+	}
 }
 
 // count counts a visit of a node; false ends the run.

@@ -39,7 +39,7 @@ const (
 // depend on load. Zero values mean the defaults.
 type Limits struct {
 	Nodes  int // nodes of the control-flow graph after inlining
-	Visits int // node visits in all
+	Visits int // node visits in all; one of a very large state counts as several
 }
 
 // Assumption is a fact assumed at an instruction.
