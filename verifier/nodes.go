@@ -21,9 +21,8 @@ func (r *Result) AtNode(id cfg.NodeID, after bool) State {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	st := &a.run.pre[id]
 	if after {
-		st = &a.run.post[id]
+		return a.run.viewAfter(id)
 	}
-	return a.run.view(st, id)
+	return a.run.viewBefore(id)
 }
