@@ -50,13 +50,17 @@ const (
 	displacedLoad = iota
 	movedNull
 	mixedCompare
+	privilegedCompare
+	beyondStack
 	noHole
 )
 
 var holeNames = [...]string{
-	displacedLoad: "fetch at a displacement from a stack pointer with numbers behind it",
-	movedNull:     "null pointer moved by a number",
-	mixedCompare:  "comparison of a pointer that may be a number with a number",
+	displacedLoad:     "fetch at a displacement from a stack pointer with numbers behind it",
+	movedNull:         "null pointer moved by a number",
+	mixedCompare:      "comparison of a pointer that may be a number with a number",
+	privilegedCompare: "comparison with something of another type in a privileged program",
+	beyondStack:       "key or value of a map that ends behind the stack",
 }
 
 // word is what a value is to the verifier.
@@ -153,6 +157,9 @@ func (s *subject) run(in interp.Input, limit int64, seen *coverage) (int64, erro
 				s.states.Type(m.PC, &c, in.Dst)&verifier.TypeNumber != 0 {
 				known = mixedCompare
 			}
+			if in.Cond && !in.UseImm && s.typ.Privileged && s.states.Type(m.PC, &c, in.Src) != verifier.TypeNumber {
+				known = privilegedCompare
+			}
 		case isa.Load:
 			before, base = in, m.Regs[in.Src]
 		case isa.Atomic:
@@ -162,6 +169,9 @@ func (s *subject) run(in interp.Input, limit int64, seen *coverage) (int64, erro
 			var fault *interp.Fault
 			if errors.As(err, &fault) && !accepted {
 				return m.Steps, nil
+			}
+			if in.Kind == isa.Call && s.endsBehindStack(m) {
+				known = beyondStack
 			}
 			return m.Steps, wrong(err.Error())
 		}
@@ -196,6 +206,25 @@ func (s *subject) excuse(m *interp.Machine, c *verifier.Concrete, in *isa.Inst, 
 		*v = interp.Num(v.Bits)
 		s.holes[displacedLoad]++
 	}
+}
+
+// endsBehindStack reports whether the key or value that a call's arguments point to
+// lies partly behind the stack.
+func (s *subject) endsBehindStack(m *interp.Machine) bool {
+	if m.Regs[1].Kind() != interp.MapFD {
+		return false
+	}
+	for _, def := range s.maps {
+		if def.FD != m.Regs[1].Region.Map {
+			continue
+		}
+		for i, size := range []uint32{def.KeySize, def.ValueSize} {
+			if v := m.Regs[2+i]; v.Kind() == interp.Stack && v.Offset()+int64(size) > int64(len(m.Stack.Data)) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // lastSteps lists the last instructions that ran before a step, and it.

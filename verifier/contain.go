@@ -352,9 +352,11 @@ func (r *run) list(st *state, id cfg.NodeID) *facts {
 			continue
 		}
 		p := place(s)
-		if q := &f.places[p]; q.kind == nowhere || q.kind == inStack && q.b != 8 && set != TypeNumber {
-			// Of a cell of another size the type is only what the word had of which it
-			// is a part: loads do not look at it.
+		if q := &f.places[p]; q.kind == nowhere || q.kind == inStack && (st.s.allNumbers(q.a, q.a+q.b) || q.b != 8 && set != TypeNumber) {
+			// Loads look at the type of a cell only if it has 8 bytes that are not
+			// known to be numbers. That of a smaller cell is what the word had of which
+			// it is a part, that of numbers may be older than what a function wrote
+			// there.
 			continue
 		}
 		f.types = append(f.types, typeFact{p, set})
