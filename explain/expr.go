@@ -431,26 +431,6 @@ func (s *source) statementEnd(j int) int {
 	}
 }
 
-// statement returns the expression that holds the token at i, up to the brackets,
-// commas and semicolons around it, without a declaration's words before its =.
-func (s *source) statement(i int) span {
-	if i < 0 {
-		return none
-	}
-	first := i
-	for first > 0 && !s.is(first-1, ",", ";", "{", "}", "(", "[", ":") && !statementWord[s.str(first-1)] {
-		if s.is(first-1, ")", "]") && s.match[first-1] >= 0 {
-			if s.is(s.match[first-1]-1, "if", "while", "for", "switch") {
-				break
-			}
-			first = s.match[first-1]
-			continue
-		}
-		first--
-	}
-	return span{first, max(i, s.exprEnd(i))}
-}
-
 // definition returns the place where a structure is defined: its first word. name
 // is a tag or the name of a typedef.
 func (s *source) definition(name string) int {

@@ -12,7 +12,6 @@ type mapState struct {
 	handle  *Region
 	values  map[string]*Region
 	order   []string // keys in the order of their making
-	inner   *Region  // handle of the inner map
 	isArray bool
 }
 
@@ -123,13 +122,12 @@ func (m *Machine) callKfunc(id int32, module int16) error {
 
 // arguments is what the checks of a call's arguments found out.
 type arguments struct {
-	m       *mapState
-	key     []byte
-	value   Value
-	hasMap  bool
-	writes  []write
-	alloc   uint64
-	codePtr bool
+	m      *mapState
+	key    []byte
+	value  Value
+	hasMap bool
+	writes []write
+	alloc  uint64
 }
 
 // write is memory that a helper writes.

@@ -226,8 +226,6 @@ func (st *state) intersects(c zone.Constraint) bool { return st.z.Intersects(c) 
 
 func (p *pool) add(st *state, c zone.Constraint) { p.mutZone(st).Add(c) }
 
-func (p *pool) set(st *state, v zone.Var, i zone.Interval) { p.mutZone(st).Set(v, i) }
-
 func (p *pool) assign(st *state, v zone.Var, e zone.Expr) { p.mutZone(st).Assign(v, e) }
 
 // havoc forgets the variables of the given kinds of a location.

@@ -89,8 +89,6 @@ func (t *types) tracked(v owner) bool { return !t.bottom && t.classOf(v) != clas
 
 func (t *types) initialized(v owner) bool { return t.of(v)&TypeUninit == 0 }
 
-func (t *types) may(v owner, s TypeSet) bool { return t.of(v)&s != 0 }
-
 func (t *types) within(v owner, s TypeSet) bool { return t.of(v)&^s == 0 }
 
 // is reports whether v has exactly the single type s. Bottom has every type.

@@ -222,7 +222,7 @@ func (a Int) quoRem(b Int) (q, r Int) {
 	return q, r
 }
 
-// And, Or and Xor are bitwise, on two's complement.
+// And returns a & b; like Or and Xor it works on two's complement.
 func (a Int) And(b Int) Int { return Int{a.hi & b.hi, a.lo & b.lo} }
 
 // Or returns a | b.

@@ -7,7 +7,6 @@ type scratch struct {
 	mark    []uint16 // one per variable
 	newKeys []uint32 // edges to be merged in
 	newWs   []Int
-	order   []int32
 	keys    []uint32 // result of a merge, swapped with a zone's
 	ws      []Int
 
