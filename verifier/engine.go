@@ -14,7 +14,7 @@ import (
 
 // The limits that apply where Limits leaves them open.
 const (
-	defaultVisits = 10_000_000
+	defaultVisits = 2_000_000
 	// maxEdges bounds the relations of one state, maxKept those of all states kept:
 	// some ten bytes each.
 	maxEdges = 1 << 20
