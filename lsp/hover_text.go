@@ -24,6 +24,7 @@ func hoverText(view session.View, at position.Point, markdown bool) string {
 		return w.String()
 	}
 	word := view.WordAt(at)
+	w.helper(view, word)
 	shown, more := 0, 0
 	for _, run := range view.Runs {
 		facts, edited := run.Facts(view.Path, at)
@@ -243,6 +244,29 @@ func (w *hoverWriter) hook(view session.View, section string) {
 			var b strings.Builder
 			if err := report.Hook(&b, run.Outcome.Platform, p.Type); err == nil {
 				w.block(b.String())
+			}
+			return
+		}
+	}
+}
+
+// helper writes the prototype that the hook of the file's programs gives to a helper.
+func (w *hoverWriter) helper(view session.View, name string) {
+	for _, run := range view.Runs {
+		for _, p := range run.Outcome.Programs {
+			if name == "" || p.Type == nil {
+				continue
+			}
+			h, ok := run.Outcome.Platform.HelperByName(name, p.Type)
+			if !ok {
+				continue
+			}
+			w.line("%s (helper %d, hook %s)", w.code(report.Prototype(h)), h.ID, p.Type.Name)
+			switch {
+			case h.Doc != "":
+				w.line("%s", h.Doc)
+			case strings.HasSuffix(h.Return.String(), "_or_null"):
+				w.line("null means that there is none: compare the result with null before it is used")
 			}
 			return
 		}

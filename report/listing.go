@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"strings"
 
 	"bpfls/isa"
 	"bpfls/platform"
@@ -19,9 +20,14 @@ func Listing(r ProgramRow, p *platform.Platform, slots []int) ([]string, error) 
 	numbers := isa.ListingNumbers(insts)
 	var lines []string
 	for _, slot := range slots {
-		if slot >= 0 && slot < len(insts) && insts[slot].Slots > 0 {
+		if slot >= 0 && slot < len(insts) && insts[slot].Slots > 0 && numbers[slot] >= 0 {
 			lines = append(lines, fmt.Sprintf("%4d: %s", numbers[slot], isa.ListingText(insts, numbers, slot, resolve)))
 		}
 	}
 	return lines, nil
+}
+
+// Prototype returns a helper's prototype: "name(map: ptr_to_map, index: anything) -> integer".
+func Prototype(h *platform.Helper) string {
+	return fmt.Sprintf("%s(%s) -> %s", h.Name, strings.Join(arguments(h), ", "), h.Return)
 }

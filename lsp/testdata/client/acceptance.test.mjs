@@ -4,6 +4,7 @@
 //   UPDATE   1: write the golden hover texts anew
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test as nodeTest } from 'node:test';
@@ -94,6 +95,26 @@ test('a file that is replaced by renaming another over it is verified again', as
   await editor.edit('read.bpf.c', 'data[23]', 'data[13]'); // the editor reloads
   await editor.untilState('read.bpf.c', 'verified');
   assert.deepEqual(editor.diagnostics('read.bpf.c'), []);
+});
+
+const git = (editor, ...args) => execFileSync('git', ['-c', 'user.name=test', '-c', 'user.email=test@localhost', ...args],
+  { cwd: editor.folder, stdio: 'pipe' });
+test('git switches to another branch and back', async (editor) => {
+  git(editor, 'init', '-q', '-b', 'main');
+  git(editor, 'add', '.');
+  git(editor, 'commit', '-qm', 'one');
+  git(editor, 'checkout', '-qb', 'other');
+  editor.write('limit.h', '#define CHECKED 24\n');
+  git(editor, 'commit', '-qam', 'two');
+  git(editor, 'checkout', '-q', 'main');
+  await editor.open('read.bpf.c');
+  await editor.untilState('read.bpf.c', 'failed');
+  git(editor, 'checkout', '-q', 'other');
+  await editor.untilState('read.bpf.c', 'verified');
+  assert.deepEqual(editor.diagnostics('read.bpf.c'), []);
+  git(editor, 'checkout', '-q', 'main');
+  await editor.untilState('read.bpf.c', 'failed');
+  assert.equal(editor.diagnostics('read.bpf.c').length, 1);
 });
 
 test('ten saves in a second: the result of the last one, and no older one after it', async (editor) => {
@@ -248,12 +269,16 @@ const hovers = [
   ['read.bpf.c', 'read_byte', 'program'],
   ['read.bpf.c', 'SEC("xdp")', 'hook'],
   ['one.bpf.c', 'ctx->data;', 'member'],
+  ['map.bpf.c', 'bpf_map_lookup_elem(&', 'helper'],
+  ['map.bpf.c', '*value += 1', 'null'],
 ];
 test('hovers', async (editor) => {
   await editor.open('read.bpf.c');
   await editor.open('one.bpf.c');
   await editor.open('shared.h');
+  await editor.open('map.bpf.c');
   await editor.untilState('read.bpf.c', 'failed');
+  await editor.untilState('map.bpf.c', 'failed');
   await editor.untilState('one.bpf.c', 'failed');
   const texts = [...hovers, ['shared.h', 'p[23]', 'inlined']].map(async ([file, text, name]) => [name, await editor.hover(file, text)]);
   for (const [name, text] of await Promise.all(texts)) {
