@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"bpfls/isa"
 	"bpfls/verifier/cfg"
 	"bpfls/verifier/zone"
 )
@@ -578,6 +579,7 @@ func analyze(ctx context.Context, in Input, opt Options) (*Result, error) {
 			res.Instructions++
 		}
 	}
+	res.Stack = stackBytes(g)
 	visits := opt.Limits.Visits
 	if visits == 0 {
 		visits = defaultVisits
@@ -625,6 +627,55 @@ func analyze(ctx context.Context, in Input, opt Options) (*Result, error) {
 	}
 	res.analysis = &analysis{run: r, in: in, maxVisits: visits}
 	return res, nil
+}
+
+// stackBytes returns the bytes of stack that the deepest call chain uses, as far as
+// constant offsets from the frame pointer tell: in each frame from the lowest one,
+// in steps of 8 bytes.
+func stackBytes(g *cfg.Graph) int {
+	most := 0
+	sum := make([]int, len(g.Frames)) // a frame's caller comes before it
+	for i := range g.Frames {
+		f := &g.Frames[i]
+		lowest := int64(0)
+		var copied isa.Reg // register that the instruction before made a copy of r10, or r10
+		for id := f.First; id < f.End; id++ {
+			op := g.Op(id)
+			in := &op.Inst
+			if op.Kind != cfg.Instruction {
+				continue
+			}
+			last := copied
+			copied = isa.R10
+			switch in.Kind {
+			case isa.Load:
+				if in.Src == isa.R10 {
+					lowest = min(lowest, int64(in.Off))
+				}
+			case isa.Store, isa.Atomic:
+				if in.Dst == isa.R10 {
+					lowest = min(lowest, int64(in.Off))
+				}
+			case isa.Bin:
+				switch isa.BinOp(in.Op) {
+				case isa.Mov:
+					if !in.UseImm && in.Src == isa.R10 {
+						copied = in.Dst
+					}
+				case isa.Add:
+					if in.UseImm && in.Dst == last {
+						lowest = min(lowest, in.Imm)
+					}
+				}
+			}
+		}
+		sum[i] = int(-lowest+7) &^ 7
+		if f.Parent >= 0 {
+			sum[i] += sum[f.Parent]
+		}
+		most = max(most, sum[i])
+	}
+	return most
 }
 
 // goOn makes r a run that goes on behind failures.

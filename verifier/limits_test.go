@@ -92,3 +92,26 @@ func TestCancel(t *testing.T) {
 		t.Errorf("error %v, want %v", err, context.Canceled)
 	}
 }
+
+func TestStackUse(t *testing.T) {
+	call := isa.Slot{Op: 0x85, Src: 1, Imm: 2} // f, behind two more instructions
+	for _, test := range []struct {
+		name string
+		code []isa.Slot
+		want int
+	}{
+		{"none", returns0, 0},
+		{"a store", append([]isa.Slot{{Op: 0x7a, Dst: 10, Off: -16}}, returns0...), 16},
+		{"a byte", append([]isa.Slot{{Op: 0x72, Dst: 10, Off: -17}}, returns0...), 24},
+		{"a pointer", append([]isa.Slot{{Op: 0xbf, Dst: 2, Src: 10}, {Op: 0x07, Dst: 2, Imm: -40}}, returns0...), 40},
+		{"a call", []isa.Slot{{Op: 0x7a, Dst: 10, Off: -16}, call, {Op: 0xb7}, exit, {Op: 0x7a, Dst: 10, Off: -8}, {Op: 0xb7}, exit}, 24},
+	} {
+		res, err := verifier.Analyze(context.Background(), linuxInput(t, test.code), verifier.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res.Stack != test.want || res.Verdict != verifier.Pass {
+			t.Errorf("%s: %v with %d bytes of stack, want %d", test.name, res.Verdict, res.Stack, test.want)
+		}
+	}
+}
