@@ -50,8 +50,9 @@
 //   - A load from the stack knows what was stored: the cell of exactly its bytes,
 //     or bytes put together from known numbers. A store at an uncertain offset
 //     forgets all that it may touch. Where a pointer may point to the stack or
-//     elsewhere, a store marks the bytes as if it hit the stack (as PREVAIL does;
-//     the bytes' values are joined with what was there).
+//     elsewhere, a store marks the bytes as if it hit the stack. That is PREVAIL's
+//     rule and not sound (docs/fidelity.md, with the other exceptions to this list);
+//     the bytes' values are joined with what was there.
 //   - A load of a part of a context field that holds a packet pointer gives a
 //     register of unknown type.
 //   - A helper forgets r1 to r5 and all stack cells that its writable arguments
