@@ -15,61 +15,16 @@ func compute(op isa.BinOp, a, b uint64, is64 bool) uint64 {
 	case isa.MovSX8, isa.MovSX16, isa.MovSX32:
 		return width(signExtend(b, 8<<(op-isa.MovSX8)), is64)
 	}
-	if !is64 {
-		return uint64(compute32(op, uint32(a), uint32(b)))
+	if is64 {
+		return operate[int64](op, a, b, 64)
 	}
-	switch op {
-	case isa.Mov:
-		return b
-	case isa.Add:
-		return a + b
-	case isa.Sub:
-		return a - b
-	case isa.Mul:
-		return a * b
-	case isa.UDiv:
-		if b == 0 {
-			return 0
-		}
-		return a / b
-	case isa.UMod:
-		if b == 0 {
-			return a
-		}
-		return a % b
-	case isa.SDiv:
-		switch b {
-		case 0:
-			return 0
-		case ^uint64(0):
-			return -a
-		}
-		return uint64(int64(a) / int64(b))
-	case isa.SMod:
-		switch b {
-		case 0:
-			return a
-		case ^uint64(0):
-			return 0
-		}
-		return uint64(int64(a) % int64(b))
-	case isa.Or:
-		return a | b
-	case isa.And:
-		return a & b
-	case isa.Xor:
-		return a ^ b
-	case isa.Lsh:
-		return a << (b & 63)
-	case isa.Rsh:
-		return a >> (b & 63)
-	case isa.Arsh:
-		return uint64(int64(a) >> (b & 63))
-	}
-	panic("interp: unknown binary operation")
+	return uint64(operate[int32](op, uint32(a), uint32(b), 32))
 }
 
-func compute32(op isa.BinOp, a, b uint32) uint32 {
+// operate computes an operation on words of n bits: U is the word, S the same
+// word as a signed number.
+func operate[S int32 | int64, U uint32 | uint64](op isa.BinOp, a, b U, n U) U {
+	minusOne := ^U(0)
 	switch op {
 	case isa.Mov:
 		return b
@@ -93,18 +48,18 @@ func compute32(op isa.BinOp, a, b uint32) uint32 {
 		switch b {
 		case 0:
 			return 0
-		case ^uint32(0):
+		case minusOne: // the smallest number has no negation
 			return -a
 		}
-		return uint32(int32(a) / int32(b))
+		return U(S(a) / S(b))
 	case isa.SMod:
 		switch b {
 		case 0:
 			return a
-		case ^uint32(0):
+		case minusOne:
 			return 0
 		}
-		return uint32(int32(a) % int32(b))
+		return U(S(a) % S(b))
 	case isa.Or:
 		return a | b
 	case isa.And:
@@ -112,11 +67,11 @@ func compute32(op isa.BinOp, a, b uint32) uint32 {
 	case isa.Xor:
 		return a ^ b
 	case isa.Lsh:
-		return a << (b & 31)
+		return a << (b & (n - 1))
 	case isa.Rsh:
-		return a >> (b & 31)
+		return a >> (b & (n - 1))
 	case isa.Arsh:
-		return uint32(int32(a) >> (b & 31))
+		return U(S(a) >> (b & (n - 1)))
 	}
 	panic("interp: unknown binary operation")
 }
