@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -278,5 +279,45 @@ int f(struct flow *c)
 	o = session.Run(t.Context(), session.Request{Path: filepath.Join(dir, "wrong.c")})
 	if o.Err != nil || len(o.Report.Programs) != 1 || o.Report.Programs[0].Verdict != "fail" {
 		t.Fatalf("%v %v", o.Err, summary(o))
+	}
+}
+
+// Without -O2 a helper's number is loaded from memory and called through a register.
+// clang 19 encodes that with the register in the destination; older ones put it
+// into the immediate. Both are explained at the call.
+func TestRunNotOptimised(t *testing.T) {
+	needClang(t)
+	dir := folder(t, "-- bpfls.toml --\nroot = true\nplatform = \"windows\"\n-- a.c --\n"+
+		"static int (*update)(void *m, const void *k, const void *v, unsigned long f) = (void *)2;\n"+
+		"__attribute__((section(\"bind\"), used))\nint f()\n{\n    return update(0, 0, 0, 0);\n}\n")
+	object := filepath.Join(dir, "a.o")
+	cmd := exec.Command("clang-19", "-target", "bpf", "-O0", "-g", "-fdebug-compilation-dir=.", "-c", "a.c", "-o", object)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	today, err := os.ReadFile(object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := bytes.Index(today, []byte{0x8d, 0x05, 0, 0, 0, 0, 0, 0})
+	if at < 0 {
+		t.Fatal("no callx r5 in the object")
+	}
+	older := bytes.Clone(today)
+	copy(older[at:], []byte{0x8d, 0, 0, 0, 5, 0, 0, 0})
+	for name, data := range map[string][]byte{"register in the destination": today, "register in the immediate": older} {
+		if err := os.WriteFile(object, data, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		o := session.Run(t.Context(), session.Request{Path: object})
+		want := []string{"bind f: bind by section: rejected", `  a.c:5:12-5:30 BPF-not-optimized "return update(0, 0, 0, 0);"`}
+		if diff := cmp.Diff(want, summary(o)); diff != "" {
+			t.Errorf("%s (-want +got)\n%s%v", name, diff, o.Err)
+			continue
+		}
+		if f := o.Report.Programs[0].Findings[0]; !strings.Contains(f.Message, "Compile with -O2") {
+			t.Errorf("%s: message %q", name, f.Message)
+		}
 	}
 }
