@@ -55,6 +55,8 @@ type run struct {
 	stop      error // why the run ended early
 	stopAt    cfg.NodeID
 
+	assumptions []Assumption // checks that are taken for granted
+
 	// Of a run that goes on behind failures:
 	assuming bool
 	missed   [][]*failure // by node
@@ -352,6 +354,10 @@ func (r *run) checkAll(start, id cfg.NodeID, cur, old *state) bool {
 		if ok {
 			continue
 		}
+		if r.isAssumed(id, i) {
+			r.grant(cur, &checks[i], nil)
+			continue
+		}
 		r.setFailure(id, i, msg, cur)
 		if r.next[id] != cfg.NoNode && !old.bottom() {
 			// The state behind the node stays what the last good visit left.
@@ -383,11 +389,39 @@ func (r *run) advance(st *state, id cfg.NodeID) {
 		r.transfer(st, id)
 		st.m = m
 	} else {
+		for _, a := range r.assumptions {
+			if r.g.Kind(id) != cfg.Instruction || r.g.Slot(id) != a.Slot {
+				continue
+			}
+			checks := r.g.Checks(id)
+			if a.Check < 0 || a.Check >= len(checks) {
+				continue
+			}
+			if _, ok := r.check(st, &checks[a.Check], id); !ok {
+				r.grant(st, &checks[a.Check], nil)
+			}
+		}
 		r.transfer(st, id)
 	}
 	if st.bottom() {
 		r.drop(st)
 	}
+}
+
+// isAssumed reports whether a check is taken for granted on the user's behalf.
+func (r *run) isAssumed(id cfg.NodeID, check int) bool {
+	for _, a := range r.assumptions {
+		if a.Check == check && a.Slot == r.g.Slot(id) && r.g.Kind(id) == cfg.Instruction {
+			return true
+		}
+	}
+	return false
+}
+
+// trim gives up the memory that only a running analysis needs.
+func (r *run) trim() {
+	r.numbers.Trim()
+	r.zones, r.types, r.stacks = nil, nil, nil
 }
 
 // before returns the state before a node; the caller drops it.
@@ -587,6 +621,7 @@ func analyze(ctx context.Context, in Input, opt Options) (*Result, error) {
 	var cancelled atomic.Bool
 	defer context.AfterFunc(ctx, func() { cancelled.Store(true) })()
 	r := newRun(in, g, visits, &cancelled)
+	r.assumptions = opt.Assume
 	if opt.ContinueAfterFailure {
 		r.goOn()
 	}
@@ -607,6 +642,7 @@ func analyze(ctx context.Context, in Input, opt Options) (*Result, error) {
 	}
 	if opt.ContinueAfterFailure {
 		r.collect(res)
+		r.trim()
 		res.analysis = &analysis{run: r, in: in, maxVisits: visits}
 		return res, nil
 	}
@@ -625,6 +661,7 @@ func analyze(ctx context.Context, in Input, opt Options) (*Result, error) {
 			res.Failures = append(res.Failures, r.report(id, f))
 		}
 	}
+	r.trim()
 	res.analysis = &analysis{run: r, in: in, maxVisits: visits}
 	return res, nil
 }

@@ -101,3 +101,24 @@ func TestReplay(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// TestAssume takes the failing check of a program for granted: nothing else fails.
+func TestAssume(t *testing.T) {
+	path := shared(t, "netsh/bounds.o")
+	for _, test := range []struct {
+		assume []verifier.Assumption
+		want   verifier.Verdict
+	}{
+		{nil, verifier.Fail},
+		{[]verifier.Assumption{{Slot: 7, Check: 0}}, verifier.Fail}, // is proven anyway
+		{[]verifier.Assumption{{Slot: 7, Check: 1}}, verifier.Pass},
+	} {
+		res := windowsProgram(t, path, "xdp", "reads_too_far", "", verifier.Options{Assume: test.assume})
+		if res.Verdict != test.want {
+			t.Errorf("assuming %v: %v, want %v", test.assume, res.Verdict, test.want)
+		}
+		if got := res.After(verifier.Point{Slot: 7}).PacketSize(); test.want == verifier.Pass && got.Lo != 24 {
+			t.Errorf("packet size behind the read: %+v", got)
+		}
+	}
+}

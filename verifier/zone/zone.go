@@ -103,6 +103,9 @@ func (p *Pool) Free(z *Zone) {
 	}
 }
 
+// Trim gives up the memory that the pool holds for later zones and operations.
+func (p *Pool) Trim() { *p = Pool{} }
+
 // Freeze returns a copy of z that owns exactly the memory it needs and belongs to no
 // pool. It must not be changed; its reading methods may be used from several goroutines.
 func (z *Zone) Freeze() *Zone {
