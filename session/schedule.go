@@ -17,6 +17,14 @@ import (
 	"bpfls/position"
 )
 
+// The urgencies of runs.
+const (
+	urgentWatch   = iota // a header or setting changed
+	urgentOpen           // a file was opened
+	urgentSave           // the user saved or typed
+	urgentCommand        // the user asked
+)
+
 // touch says that files may have changed, a little while ago.
 func (s *Session) touch(paths ...string) { s.touchIn(s.opt.WatchDelay, paths...) }
 
@@ -45,8 +53,15 @@ func (s *Session) intake() {
 	for {
 		s.mu.Lock()
 		wait := time.Hour
-		if len(s.pending) > 0 {
+		switch {
+		case len(s.pending) > 0:
 			wait = time.Until(s.pendAt)
+		case s.blind():
+			wait = pollInterval
+			s.pendAt = time.Now().Add(wait)
+			for p := range s.dependencies() {
+				s.pending[p] = true
+			}
 		}
 		s.mu.Unlock()
 		timer.Reset(max(wait, 0))
@@ -59,6 +74,14 @@ func (s *Session) intake() {
 		}
 		s.compare()
 	}
+}
+
+// pollInterval is how often files are looked at where the system does not watch them.
+const pollInterval = 5 * time.Second
+
+// blind reports whether changes of some files go unnoticed.
+func (s *Session) blind() bool {
+	return !s.opt.NoWatch && (s.watch == nil || s.watch.blind.Load())
 }
 
 func (s *Session) compare() {
@@ -350,7 +373,9 @@ func finish(path string, out *Outcome) *finished {
 	for name, text := range out.Sources {
 		abs := resolve(path, name)
 		f.texts[abs], f.names[abs] = text, name
-		f.inputs[abs] = digestOf(text.Text())
+		if _, ok := f.inputs[abs]; ok {
+			f.inputs[abs] = digestOf(text.Text())
+		}
 	}
 	if out.Compile != nil {
 		for name, text := range out.Compile.Sources {
@@ -439,7 +464,7 @@ func (s *Session) lookAt(f *finished, began time.Time) map[string]fileState {
 }
 
 // maxRetries bounds the runs in a row that are made because a file changed while it
-// was compiled.
+// was compiled. After them the outcome stays out of date until something else happens.
 const maxRetries = 3
 
 // keep makes a finished run the newest of its record.
@@ -447,14 +472,9 @@ func (s *Session) keep(r *record, f *finished, found map[string]fileState) {
 	maps.Copy(s.files.states, found)
 	changed := false
 	for path, d := range f.inputs {
-		if now := s.wanted(r, path); d != now {
+		if s.wanted(r, path) != d {
 			changed = true
 			s.log.Debug("changed while it was compiled", "source", r.path, "path", path)
-			if r.retries >= maxRetries {
-				// Compiled from something else than its name says: the next time
-				// would give the same.
-				f.inputs[path] = now
-			}
 		}
 	}
 	switch {

@@ -2,19 +2,14 @@ package session
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"maps"
-	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
-	"bpfls/clangdriver"
 	"bpfls/position"
 	"bpfls/settings"
 )
@@ -169,7 +164,7 @@ func New(opt Options) *Session {
 	if !opt.NoWatch {
 		w, err := newWatcher(s.log, s.touch)
 		if err != nil {
-			s.log.Error("files are not watched; changes outside of the editor show after the next save", "error", err)
+			s.log.Error("files are not watched; they are looked at every few seconds instead", "error", err)
 		}
 		s.watch = w
 	}
@@ -268,81 +263,6 @@ func (s *Session) Resume() {
 	s.readyC.Broadcast()
 }
 
-// Configure takes new settings of the editor, and those of folders of the workspace that
-// have their own. Open files are judged anew where it matters to them.
-func (s *Session) Configure(general Editor, byFolder map[string]Editor) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.editor, s.byFolder = general, byFolder
-	for _, path := range slices.Sorted(maps.Keys(s.records)) {
-		s.reclassify(s.records[path])
-	}
-	s.watchInputs()
-}
-
-// editorOf returns the settings of the innermost folder that has some.
-func (s *Session) editorOf(path string) Editor {
-	editor, best := s.editor, ""
-	for folder, own := range s.byFolder {
-		if len(folder) >= len(best) && strings.HasPrefix(path, folder+string(filepath.Separator)) {
-			editor, best = own, folder
-		}
-	}
-	return editor
-}
-
-// reclassify looks at the settings of a file again, and has it judged anew if they
-// make a difference.
-func (s *Session) reclassify(r *record) {
-	s.classify(r.path)
-	switch {
-	case !r.source:
-		s.halt(r)
-		r.last, r.verdict = nil, nil
-	case r.last == nil && !r.automatic() && !r.commanded:
-	case s.needed(r):
-		s.trigger(r, urgentOpen, 0)
-	}
-	s.showItems(r)
-	s.refresh(r)
-}
-
-// optionsOf are the settings that a run depends on, as text to compare.
-func optionsOf(s *settings.Settings) string {
-	var b strings.Builder
-	for _, e := range s.List() {
-		switch e.Key {
-		case "compileErrors", "verifyOn", "sources", "exclude":
-		default:
-			fmt.Fprintf(&b, "%s=%s\n", e.Key, e.Value)
-		}
-	}
-	return b.String()
-}
-
-// hidesCompileErrors reports whether clang's errors and warnings are left to another
-// server.
-func (r *record) hidesCompileErrors() bool {
-	switch r.settings.CompileErrors.Value {
-	case "show":
-		return false
-	case "hide":
-		return true
-	}
-	return r.editor.Clangd
-}
-
-func (r *record) automatic() bool { return r.settings.VerifyOn.Value != "manual" }
-func (r *record) overlays() bool  { return r.settings.VerifyOn.Value == "change" }
-
-// The urgencies of runs.
-const (
-	urgentWatch   = iota // a header or setting changed
-	urgentOpen           // a file was opened
-	urgentSave           // the user saved or typed
-	urgentCommand        // the user asked
-)
-
 // Open takes a buffer that the editor opened. A BPF source is verified.
 func (s *Session) Open(path string, version int32, text string) {
 	path = filepath.Clean(path)
@@ -361,57 +281,6 @@ func (s *Session) Open(path string, version int32, text string) {
 func newDocument(version int32, text string) *document {
 	data := []byte(text)
 	return &document{version: version, text: position.New(data), digest: digestOf(data)}
-}
-
-// classify reads the settings of a file and decides by them, its name and its text
-// whether it is a source to verify.
-func (s *Session) classify(path string) *record {
-	r := s.records[path]
-	if r == nil {
-		r = &record{path: path, idle: make(chan struct{})}
-		close(r.idle)
-		s.records[path] = r
-	}
-	r.asked = nil
-	read := func(name string) ([]byte, error) {
-		r.asked = append(r.asked, name)
-		return os.ReadFile(name)
-	}
-	r.editor = s.editorOf(path)
-	r.settings, _ = settings.Load(path, read, r.editor.Settings, r.editor.Workspace)
-	r.options = optionsOf(r.settings)
-	if r.commanded {
-		r.source, r.why = true, "verified by command"
-	} else if source, known := r.settings.IsSource(path); known {
-		r.source, r.why = source, "not a BPF source: the settings say so"
-	} else if r.byCommand != "" {
-		r.source, r.why = true, r.byCommand+" compiles it for BPF"
-	} else if d := s.docs[path]; d != nil {
-		if r.source, r.why = detect(path, string(d.text.Text())); !r.source && isC(path) {
-			s.askDatabase(r)
-		}
-	}
-	return r
-}
-
-// askDatabase looks, on the side since it may be large, whether a compilation database
-// compiles a file for BPF.
-func (s *Session) askDatabase(r *record) {
-	choice := clangdriver.Settings{CompileCommands: r.settings.CompileCommands.Value}
-	if r.asking || s.opt.Untrusted || s.closed {
-		return
-	}
-	r.asking = true
-	s.start(func() {
-		database, ok := clangdriver.ForBPF(r.path, choice)
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		r.asking = false
-		if ok && r.byCommand == "" && s.records[r.path] == r && !s.closed {
-			r.byCommand = database
-			s.reclassify(r)
-		}
-	})
 }
 
 // Change takes the new text of a buffer.
@@ -469,8 +338,9 @@ func (s *Session) Save(path string) {
 		s.trigger(r, urgentSave, 0)
 	}
 	s.refresh(r)
+	files := append(r.dependencies(), path)
 	s.mu.Unlock()
-	s.touchIn(0, path)
+	s.touchIn(0, files...)
 }
 
 // CloseDocument says that the editor closed the buffer. What was found in the file
@@ -554,240 +424,4 @@ func (s *Session) Status(path string) Status {
 		return s.status(r)
 	}
 	return Status{Path: path, Reason: "not open"}
-}
-
-func (s *Session) status(r *record) Status {
-	p := present{
-		path: r.path, source: r.source, why: r.why, trusted: !s.opt.Untrusted,
-		busy: r.queued || r.cancel != nil, stopped: r.stopped,
-	}
-	if r.last != nil {
-		p.last, p.current = &r.last.judgement, s.current(r, r.last)
-	}
-	return p.status()
-}
-
-// current reports whether everything that a run depended on is as it was, as far as
-// the user can see: unsaved buffers count.
-func (s *Session) current(r *record, f *finished) bool { return s.same(r, f, s.seen) }
-
-// needed reports whether a run now would read something else than the last one.
-func (s *Session) needed(r *record) bool {
-	return r.last == nil || r.last.noClang || !s.same(r, r.last, func(path string) digest { return s.wanted(r, path) })
-}
-
-func (s *Session) same(r *record, f *finished, now func(string) digest) bool {
-	if f.options != r.options {
-		return false
-	}
-	for path, d := range f.inputs {
-		if now(path) != d {
-			return false
-		}
-	}
-	for _, path := range f.missing {
-		if now(path) != absent {
-			return false
-		}
-	}
-	return true
-}
-
-// seen is the content that the user sees: the buffer, else the file.
-func (s *Session) seen(path string) digest {
-	if d := s.docs[path]; d != nil {
-		return d.digest
-	}
-	return s.files.digest(path)
-}
-
-// wanted is the content that a run of the record would read.
-func (s *Session) wanted(r *record, path string) digest {
-	if r.overlays() {
-		return s.seen(path)
-	}
-	return s.files.digest(path)
-}
-
-// refresh tells subscribers a record's status if it changed.
-func (s *Session) refresh(r *record) {
-	if s.records[r.path] != r {
-		return
-	}
-	if now := s.status(r); now != r.told {
-		r.told = now
-		s.mail.post(StatusEvent{now})
-	}
-}
-
-// refreshAll looks at every record's status.
-func (s *Session) refreshAll() {
-	for _, r := range s.records {
-		s.refresh(r)
-	}
-}
-
-// showAgain tells subscribers the findings of a file if they changed.
-func (s *Session) showAgain(path string) {
-	now := s.findings(path)
-	doc := s.docs[path]
-	before := s.shown[path]
-	if before == nil && len(now) == 0 {
-		return
-	}
-	if before != nil && before.open == (doc != nil) && slices.EqualFunc(before.findings, now, equalFinding) {
-		return
-	}
-	event := FindingsEvent{Path: path, Findings: now, Text: s.text(path)}
-	if doc != nil {
-		event.Open, event.Version = true, doc.version
-	}
-	if len(now) == 0 {
-		delete(s.shown, path)
-	} else {
-		s.shown[path] = &shown{now, doc != nil}
-	}
-	s.mail.post(event)
-}
-
-func equalFinding(a, b Finding) bool {
-	return a.Origin == b.Origin && a.Code == b.Code && a.Severity == b.Severity && a.Message == b.Message &&
-		a.Range == b.Range && a.OutOfDate == b.OutOfDate && slices.Equal(a.Sources, b.Sources) &&
-		slices.EqualFunc(a.Related, b.Related, func(a, b RelatedPlace) bool {
-			return a.Path == b.Path && a.Range == b.Range && a.Message == b.Message
-		})
-}
-
-// text is the text of a file that its findings are shown in: the buffer, else the
-// text that was compiled last.
-func (s *Session) text(path string) *position.Mapper {
-	if d := s.docs[path]; d != nil {
-		return d.text
-	}
-	for _, p := range slices.Sorted(maps.Keys(s.records)) {
-		for _, f := range []*finished{s.records[p].last, s.records[p].verdict} {
-			if f != nil && f.texts[path] != nil {
-				return f.texts[path]
-			}
-		}
-	}
-	return nil
-}
-
-// findings are the findings of all sources in a file, where they are now.
-func (s *Session) findings(path string) []Finding {
-	var all []Finding
-	add := func(f *finished, items []item, why string) {
-		for _, it := range items {
-			if it.path != path {
-				continue
-			}
-			if now, ok := s.place(f, it, why); ok {
-				all = append(all, now)
-			}
-		}
-	}
-	for _, p := range slices.Sorted(maps.Keys(s.records)) {
-		r := s.records[p]
-		if r.last == nil {
-			continue
-		}
-		add(r.last, r.last.settings, "")
-		if !r.hidesCompileErrors() {
-			add(r.last, r.last.compiler, "")
-		}
-		stopped := r.stopped != "" && !s.current(r, r.last)
-		if !stopped || r.last != r.verdict {
-			add(r.last, r.last.verifier, "")
-		}
-		switch {
-		case r.verdict == nil:
-		case stopped:
-			add(r.verdict, r.verdict.verifier, r.stopped)
-		case r.verdict == r.last:
-		case r.last.state == CompileError:
-			add(r.verdict, r.verdict.verifier, "the source does not compile now")
-		default:
-			add(r.verdict, r.verdict.verifier, "not verified since")
-		}
-	}
-	return merge(all)
-}
-
-// place moves a finding from the text that was compiled to the present one. One whose
-// own line was edited is marked, one whose lines are gone is left out.
-func (s *Session) place(f *finished, it item, why string) (Finding, bool) {
-	moved, touched, gone := s.move(f, it.path, it.Finding)
-	switch {
-	case gone:
-		return Finding{}, false
-	case why != "":
-		moved = moved.outOfDate(why)
-	case touched:
-		moved = moved.outOfDate("edited since")
-	}
-	moved.Related = slices.Clone(moved.Related)
-	for i, r := range moved.Related {
-		moved.Related[i].Text = s.text(r.Path)
-		if m := s.lineMap(f, r.Path); m != nil {
-			moved.Related[i].Range, _, _ = m.Present(r.Range)
-		}
-	}
-	return moved, true
-}
-
-func (s *Session) move(f *finished, path string, finding Finding) (moved Finding, touched, gone bool) {
-	m := s.lineMap(f, path)
-	if m == nil {
-		return finding, false, false
-	}
-	finding.Range, touched, gone = m.Present(finding.Range)
-	return finding, touched, gone
-}
-
-// lineMap compares the text of a file as compiled with the present one; nil where
-// no compiled text is known.
-func (s *Session) lineMap(f *finished, path string) *LineMap {
-	compiled := f.texts[path]
-	if compiled == nil {
-		return nil
-	}
-	now := compiled
-	if d := s.docs[path]; d != nil {
-		now = d.text
-	}
-	if m := f.maps[path]; m != nil && m.new == now {
-		return m
-	}
-	m := newLineMap(compiled, now)
-	f.maps[path] = m
-	return m
-}
-
-// notice tells a message once, until its cause is gone.
-func (s *Session) notice(path, message string, warning bool) {
-	told := slices.Contains(slices.Collect(maps.Values(s.notices)), message)
-	s.notices[path] = message
-	if !told {
-		s.mail.post(NoticeEvent{Message: message, Warning: warning})
-	}
-}
-
-// note keeps the notices of a run.
-func (s *Session) note(path string, out *Outcome) {
-	var missing *clangdriver.NotFoundError
-	var problem string
-	for _, p := range out.Problems {
-		if p.File == "" {
-			problem = p.Message
-		}
-	}
-	switch {
-	case errors.As(out.Err, &missing):
-		s.notice(path, missing.Message, false)
-	case problem != "":
-		s.notice(path, "settings of the editor: "+problem, true)
-	default:
-		delete(s.notices, path)
-	}
 }

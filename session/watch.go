@@ -3,11 +3,13 @@ package session
 import (
 	"errors"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/fsnotify/fsnotify"
 )
@@ -21,6 +23,7 @@ type watcher struct {
 	notify  *fsnotify.Watcher
 	changed func(...string) // told of files that may have changed
 	wait    sync.WaitGroup
+	blind   atomic.Bool // some directory could not be watched
 
 	mu     sync.Mutex
 	set    *watchSet        // the newest set; nil once it was taken
@@ -204,6 +207,7 @@ func (w *watcher) update(touched map[string]bool) {
 		if err := w.notify.Add(d); err != nil {
 			if !w.refused[d] {
 				w.refused[d] = true
+				w.blind.Store(true)
 				w.log.Warn("a directory is not watched", "directory", d, "error", err)
 			}
 			continue
@@ -241,25 +245,31 @@ func (s *Session) watchInputs() {
 	if s.watch == nil || s.closed {
 		return
 	}
+	s.watch.watch(&watchSet{s.dependencies(), slices.Clone(s.folders)})
+}
+
+// dependencies are the files that any record or its last runs depend on.
+func (s *Session) dependencies() map[string]bool {
 	files := map[string]bool{}
 	for path, r := range s.records {
 		if r.source {
 			files[path] = true
 		}
-		for _, p := range r.asked {
+		for _, p := range r.dependencies() {
 			files[p] = true
 		}
-		for _, f := range []*finished{r.last, r.verdict} {
-			if f == nil {
-				continue
-			}
-			for p := range f.inputs {
-				files[p] = true
-			}
-			for _, p := range f.missing {
-				files[p] = true
-			}
+	}
+	return files
+}
+
+// dependencies are the files that the record's settings and last runs depend on.
+func (r *record) dependencies() []string {
+	files := slices.Clone(r.asked)
+	for _, f := range []*finished{r.last, r.verdict} {
+		if f != nil {
+			files = slices.AppendSeq(files, maps.Keys(f.inputs))
+			files = append(files, f.missing...)
 		}
 	}
-	s.watch.watch(&watchSet{files, slices.Clone(s.folders)})
+	return files
 }
