@@ -465,12 +465,9 @@ func (m *Machine) atomicOp(in *isa.Inst) error {
 	}
 	stored := Num(0)
 	if op := isa.AtomicOp(in.Op); op == isa.AtomicCmpXchg {
-		expected, err := m.number(0)
-		if err != nil {
-			return err
-		}
+		// PREVAIL does not ask what is in r0.
 		stored = Num(operand)
-		if width(expected, n == 8) != old.Bits {
+		if width(m.Regs[0].Bits, n == 8) != old.Bits {
 			// What was not written before, or a pointer, is a number from here on:
 			// PREVAIL takes it for one (docs/fidelity.md).
 			stored = Num(old.Bits)

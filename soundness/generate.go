@@ -36,9 +36,12 @@ type Config struct {
 	Loops   bool
 	Calls   bool
 	Helpers bool // map helpers and the random numbers of ids Lookup, Update, Random
-	Lookup  int32
-	Update  int32
-	Random  int32
+	// Pointers allows pointer arithmetic and comparisons of all kinds, fields of the
+	// context as targets of stores, and addresses of map values.
+	Pointers bool
+	Lookup   int32
+	Update   int32
+	Random   int32
 }
 
 // holds is what the generator believes of a register.
@@ -127,7 +130,13 @@ func (g *generator) step() {
 		g.wild()
 		return
 	}
-	switch k := g.IntN(32); {
+	n := 32
+	if g.cfg.Pointers {
+		n = 38
+	}
+	switch k := g.IntN(n); {
+	case k >= 32:
+		g.pointers()
 	case k < 9:
 		g.alu()
 	case k < 12:
@@ -559,6 +568,111 @@ func (g *generator) extend() {
 	g.room[dst] = room
 }
 
+// pointers emits something that is done with pointers.
+func (g *generator) pointers() {
+	kind := [...]holds{packetPtr, valuePtr, stackPtr, ctxPtr}[g.IntN(4)]
+	if kind == stackPtr && g.pick(stackPtr) < 0 {
+		r := g.reg()
+		g.mov(r, 10)
+		g.emit(isa.Slot{Op: 0x07, Dst: isa.Reg(r), Imm: -96})
+		g.regs[r], g.room[r] = stackPtr, 96
+	}
+	base := g.pick(kind)
+	dst, tmp := g.reg(), g.reg()
+	if base < 0 || dst == base || tmp == base || dst == tmp {
+		return
+	}
+	room := 1
+	if kind != ctxPtr && g.room[base] > 1 {
+		room = g.room[base]
+	}
+	n := int32(g.IntN(room))
+	become := func(h holds) { g.regs[dst], g.room[dst] = h, max(0, g.room[base]-int(n)) }
+	switch g.IntN(9) {
+	case 0: // number += pointer
+		g.emit(isa.Slot{Op: 0xb7, Dst: isa.Reg(dst), Imm: n})
+		g.emit(isa.Slot{Op: 0x0f, Dst: isa.Reg(dst), Src: isa.Reg(base)})
+		become(g.regs[base])
+	case 1: // pointer -= number
+		g.emit(isa.Slot{Op: 0xb7, Dst: isa.Reg(tmp), Imm: -n})
+		g.regs[tmp] = number
+		g.mov(dst, base)
+		g.emit(isa.Slot{Op: 0x1f, Dst: isa.Reg(dst), Src: isa.Reg(tmp)})
+		become(g.regs[base])
+	case 2: // there and back by constants
+		g.mov(dst, base)
+		g.emit(isa.Slot{Op: 0x07, Dst: isa.Reg(dst), Imm: 8})
+		g.emit(isa.Slot{Op: 0x17, Dst: isa.Reg(dst), Imm: 8})
+	case 3, 4: // comparison of pointers
+		g.mov(dst, base)
+		if kind != valuePtr && g.IntN(2) == 0 {
+			g.emit(isa.Slot{Op: 0x07, Dst: isa.Reg(dst), Imm: n})
+			become(g.regs[base])
+		}
+		if kind == valuePtr {
+			return
+		}
+		op := [...]uint8{0x10, 0x20, 0x30, 0x40, 0x50, 0x60, 0x70, 0xa0, 0xb0, 0xc0, 0xd0}[g.IntN(11)]
+		g.pending = append(g.pending, fix{slot: len(g.code), left: 1 + g.IntN(4), saved: g.save()})
+		g.emit(isa.Slot{Op: op | 0x0d, Dst: isa.Reg(dst), Src: isa.Reg(base)})
+	case 5: // comparison with null
+		op := [...]uint8{0x10, 0x50, 0x20, 0xa0, 0x30, 0xb0, 0x40}[g.IntN(7)]
+		g.pending = append(g.pending, fix{slot: len(g.code), left: 1 + g.IntN(4), saved: g.save()})
+		g.emit(isa.Slot{Op: op | 0x05, Dst: isa.Reg(base)})
+	case 6: // distance
+		if kind == valuePtr {
+			return
+		}
+		g.mov(dst, base)
+		g.emit(isa.Slot{Op: 0x07, Dst: isa.Reg(dst), Imm: n})
+		g.emit(isa.Slot{Op: [...]uint8{0x1f, 0x1f, 0x1f, 0x1c}[g.IntN(4)], Dst: isa.Reg(dst), Src: isa.Reg(base)})
+		g.regs[dst] = number
+	case 7: // addresses from the loader
+		if g.IntN(4) == 0 || len(g.cfg.Maps) == 0 {
+			g.emit(isa.Slot{Op: isa.OpLDDW, Dst: isa.Reg(dst), Src: isa.SrcVariable, Imm: g.edge()})
+			g.emit(isa.Slot{})
+			g.regs[dst] = number
+			return
+		}
+		m := g.cfg.Maps[g.IntN(len(g.cfg.Maps))]
+		if g.IntN(3) == 0 {
+			g.emit(isa.Slot{Op: isa.OpLDDW, Dst: isa.Reg(tmp), Src: isa.SrcMapFD, Imm: int32(m.FD)})
+			g.emit(isa.Slot{})
+			g.regs[tmp] = nothing
+			g.mov(dst, tmp)
+			return
+		}
+		off := int32(g.IntN(int(m.ValueSize)))
+		g.emit(isa.Slot{Op: isa.OpLDDW, Dst: isa.Reg(dst), Src: isa.SrcMapValue, Imm: int32(m.FD)})
+		g.emit(isa.Slot{Imm: off})
+		g.regs[dst], g.room[dst] = valuePtr, int(m.ValueSize)-int(off)
+	default: // a field of the context
+		c := g.cfg.Type.Context
+		lo := 0
+		for _, p := range []int{c.Data, c.End, c.Meta} {
+			if p >= lo {
+				lo = p + 8
+			}
+		}
+		size := memSizes[g.IntN(4)]
+		if g.regs[6] != ctxPtr || lo+size.n > c.Size {
+			return
+		}
+		off := int16(lo + g.IntN(c.Size-lo-size.n+1))
+		switch g.IntN(3) {
+		case 0:
+			g.emit(isa.Slot{Op: 0x62 | size.op, Dst: 6, Off: off, Imm: g.edge()})
+		case 1:
+			g.emit(isa.Slot{Op: 0x63 | size.op, Dst: 6, Src: isa.Reg(g.someNumber()), Off: off})
+		default:
+			if size.n < 8 {
+				g.emit(isa.Slot{Op: 0x81 | size.op, Dst: isa.Reg(dst), Src: 6, Off: off})
+				g.regs[dst] = number
+			}
+		}
+	}
+}
+
 // spill stores a register to the frame and reads one back.
 func (g *generator) spill() {
 	w := g.IntN(12)
@@ -750,7 +864,13 @@ func (g *generator) subprogram() {
 // wild emits something that may well be unsafe.
 func (g *generator) wild() {
 	r := func() isa.Reg { return isa.Reg(g.IntN(10)) }
-	switch g.IntN(8) {
+	switch g.IntN(10) {
+	case 8: // an atomic operation on what may be a spilled pointer, or never written
+		imm := [...]int32{0x00, 0x40, 0x50, 0xa0, 0x01, 0x41, 0x51, 0xa1, 0xe1, 0xf1}[g.IntN(10)]
+		g.emit(isa.Slot{Op: [...]uint8{0xdb, 0xc3}[g.IntN(2)], Dst: 10, Src: isa.Reg(g.someNumber()), Off: int16(-8 * (g.IntN(12) + 1)), Imm: imm})
+	case 9: // a part of a pointer, or a pointer beside others
+		size := memSizes[g.IntN(4)]
+		g.emit(isa.Slot{Op: 0x63 | size.op, Dst: 10, Src: r(), Off: int16(-(g.IntN(96) + 8))})
 	case 0:
 		g.emit(isa.Slot{Op: 0x0f, Dst: r(), Src: r()})
 	case 1:

@@ -58,7 +58,7 @@ func hooks(t testing.TB) []hook {
 		if !ok {
 			t.Fatalf("there is no program type %s on %s", name, p.Name)
 		}
-		out = append(out, hook{p, Config{Type: typ, Maps: Maps(hash, array), Length: 50, Loops: true, Calls: true, Helpers: true, Lookup: 1, Update: 2, Random: random}})
+		out = append(out, hook{p, Config{Type: typ, Maps: Maps(hash, array), Length: 50, Loops: true, Calls: true, Helpers: true, Pointers: true, Lookup: 1, Update: 2, Random: random}})
 	}
 	add(win, "xdp", 1, 2, 6)
 	add(win, "bind", 1, 2, 6)
@@ -74,8 +74,11 @@ func generated(seed uint64, hs []hook) (Program, *platform.Platform) {
 	c.Length = 20 + int(seed/7%5)*20
 	c.Loops = seed%4 != 0
 	c.Calls = seed%5 != 0
-	if seed%8 == 3 {
+	switch seed % 8 {
+	case 3:
 		c.Wild = 12
+	case 6:
+		c.Wild = 30
 	}
 	p := Generate(seed, c)
 	if seed%3 == 1 && len(p.Code) > 0 {

@@ -15,17 +15,18 @@ import (
 
 // A subject is a program under test with the verifier's result.
 type subject struct {
-	insts    []isa.Inst
-	maps     []platform.Map
-	platform *platform.Platform
-	typ      *platform.ProgramType
-	result   *verifier.Result
-	states   *verifier.Containment
-	counts   []int // executions in this run, by node
-	touched  []int // nodes whose count is not 0
-	programs map[int]bool
-	holes    [len(holeNames)]int // runs in which a known unsoundness of PREVAIL showed
-	trace    [40]int             // slots of the last steps of this run, round
+	insts        []isa.Inst
+	maps         []platform.Map
+	platform     *platform.Platform
+	typ          *platform.ProgramType
+	result       *verifier.Result
+	states       *verifier.Containment
+	counts       []int // executions in this run, by node
+	touched      []int // nodes whose count is not 0
+	programs     map[int]bool
+	throughUnion bool                // the run passed a loop head of that kind
+	holes        [len(holeNames)]int // runs in which a known unsoundness of PREVAIL showed
+	trace        [40]int             // slots of the last steps of this run, round
 }
 
 func newSubject(insts []isa.Inst, maps []platform.Map, p *platform.Platform, typ *platform.ProgramType, r *verifier.Result) *subject {
@@ -52,6 +53,7 @@ const (
 	mixedCompare
 	privilegedCompare
 	beyondStack
+	unionInLoop
 	noHole
 )
 
@@ -61,6 +63,7 @@ var holeNames = [...]string{
 	mixedCompare:      "comparison of a pointer that may be a number with a number",
 	privilegedCompare: "comparison with something of another type in a privileged program",
 	beyondStack:       "key or value of a map that ends behind the stack",
+	unionInLoop:       "relation at a loop head with what has a meaning for one type only",
 }
 
 // word is what a value is to the verifier.
@@ -122,8 +125,12 @@ func (s *subject) run(in interp.Input, limit int64, seen *coverage) (int64, erro
 	}
 	s.touched = s.touched[:0]
 	accepted := s.result.Verdict == verifier.Pass
+	s.throughUnion = false
 	known := noHole // an unsoundness that the run went through
 	wrong := func(text string) error {
+		if known == noHole && s.throughUnion {
+			known = unionInLoop
+		}
 		if known != noHole {
 			s.holes[known]++
 			return nil
@@ -260,6 +267,9 @@ func (s *subject) admit(m *interp.Machine, c *verifier.Concrete) error {
 		c.PacketSize, c.MetaOffset = int64(len(m.Packet.Data)-m.Packet.Headroom), -int64(m.Packet.Headroom)
 	}
 	n, err := s.states.Admits(m.PC, c)
+	if n >= 0 && s.states.LoopHead(n) && s.states.Conditional(n) {
+		s.throughUnion = true
+	}
 	if err != nil {
 		return err
 	}
@@ -477,6 +487,9 @@ func forms() []string {
 	var out []string
 	for _, wide := range []string{"64", "32"} {
 		for i, n := range binNames {
+			if n == "movsx32" && wide == "32" {
+				continue // there is none
+			}
 			out = append(out, n+wide+" reg")
 			if i < int(isa.MovSX8) {
 				out = append(out, n+wide+" imm")

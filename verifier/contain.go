@@ -199,6 +199,11 @@ func (c *Containment) Type(slot int, m *Concrete, r isa.Reg) TypeSet {
 	return c.factsOf(id).regs[r]
 }
 
+// Conditional reports whether the state at a copy of an instruction, by the number
+// that Admits gives, relates another variable to one that has a meaning only for some
+// of the types that its location may have.
+func (c *Containment) Conditional(node int) bool { return c.factsOf(cfg.NodeID(node)).conditional }
+
 // LoopHead reports whether a copy of an instruction, by the number that Admits
 // gives, is the head of a loop, whose executions Result.LoopBound bounds.
 func (c *Containment) LoopHead(node int) bool { return c.run.cycleOf[node] >= 0 }
@@ -210,14 +215,16 @@ func (c *Containment) name(f *facts, place int32) string {
 
 // facts are what a state says, as a list.
 type facts struct {
-	bottom  bool
-	regs    [11]TypeSet
-	places  []concretePlace
-	types   []typeFact
-	equal   [][2]int32
-	bounds  []boundFact
-	edges   []edgeFact
-	numeric [][2]int // offset and number of bytes
+	bottom bool
+	// conditional: see Containment.Conditional.
+	conditional bool
+	regs        [11]TypeSet
+	places      []concretePlace
+	types       []typeFact
+	equal       [][2]int32
+	bounds      []boundFact
+	edges       []edgeFact
+	numeric     [][2]int // offset and number of bytes
 }
 
 // concretePlace says where the word of a location is found.
@@ -384,7 +391,14 @@ func (r *run) list(st *state, id cfg.NodeID) *facts {
 			f.bounds = append(f.bounds, boundFact{x, lo, hi, lowOnly(v)})
 		}
 	})
+	sometimes := func(v zone.Var) bool {
+		t := st.t.of(v.Slot())
+		return v != zone.PacketSize && v != zone.MetaOffset && typedKinds>>v.Kind()&1 != 0 && t&(t-1) != 0 && t != TypeAny
+	}
 	st.z.EachEdge(func(s, d zone.Var, w zone.Int) {
+		if s.Slot() != d.Slot() && (sometimes(s) || sometimes(d)) {
+			f.conditional = true
+		}
 		if lowOnly(d) {
 			return
 		}
