@@ -16,7 +16,7 @@ demo: ## Build bpfls and verify the examples.
 .PHONY: test
 test: ## Run every test.
 	@bash scripts/tools.sh test
-	@$(MAKE) --no-print-directory lint cross test-go fuzz test-vscode
+	@$(MAKE) --no-print-directory lint cross test-go soundness fuzz test-vscode
 
 .PHONY: build
 build: bin/bpfls ## Build the program into bin/.
@@ -33,6 +33,16 @@ lint: ## Format, vet, staticcheck.
 .PHONY: test-go
 test-go: ## The Go tests. They need clang-19 and, for tables of verdicts, ../shared.
 	$(GO) test -timeout 30m ./...
+
+SOUNDNESS = $(GO) test ./soundness -count=1 -timeout 0 -v
+
+.PHONY: soundness
+soundness: ## 20,000 generated programs, and real ones with mutants, run against their states.
+	$(SOUNDNESS) -run 'TestSoundness' -soundness.programs 20000 -soundness.steps 10000000 -soundness.mutants 6 -soundness.table
+
+.PHONY: soak
+soak: ## The same with a billion steps; SEED=n starts elsewhere.
+	$(SOUNDNESS) -run 'TestSoundness$$' -soundness.programs 200000 -soundness.steps 1000000000 -soundness.seed $(or $(SEED),1000000)
 
 .PHONY: cross
 cross: ## Build for every platform, without cgo.

@@ -181,7 +181,7 @@ func (s *search) program(name string, seed uint64, p Program, pl *platform.Platf
 	if seed%2 == 0 {
 		opt.Termination = verifier.On
 	}
-	r, err := verifier.Analyze(context.Background(), verifier.Input{Code: p.Code, Maps: p.Maps, Platform: pl, Type: p.Type}, opt)
+	r, err := newResult(p.Code, p.Maps, pl, p.Type, opt)
 	if err != nil {
 		s.fail(fmt.Sprintf("%s: %v", name, err))
 		return
@@ -231,6 +231,10 @@ func (s *search) program(name string, seed uint64, p Program, pl *platform.Platf
 		s.failed++
 		s.failedSteps += steps
 	}
+}
+
+func newResult(code []isa.Slot, maps []platform.Map, p *platform.Platform, typ *platform.ProgramType, opt verifier.Options) (*verifier.Result, error) {
+	return verifier.Analyze(context.Background(), verifier.Input{Code: code, Maps: maps, Platform: p, Type: typ}, opt)
 }
 
 func (s *search) fail(text string) {

@@ -54,6 +54,7 @@ const (
 	privilegedCompare
 	beyondStack
 	unionInLoop
+	mixedStore
 	noHole
 )
 
@@ -64,6 +65,7 @@ var holeNames = [...]string{
 	privilegedCompare: "comparison with something of another type in a privileged program",
 	beyondStack:       "key or value of a map that ends behind the stack",
 	unionInLoop:       "relation at a loop head with what has a meaning for one type only",
+	mixedStore:        "store through a pointer to the stack or to something else",
 }
 
 // word is what a value is to the verifier.
@@ -117,6 +119,12 @@ func (v *violation) Error() string {
 // run executes the program on an input and holds every state against the abstract
 // one. It returns the number of states that were checked.
 func (s *subject) run(in interp.Input, limit int64, seen *coverage) (int64, error) {
+	_, n, err := s.execute(in, limit, seen)
+	return n, err
+}
+
+// execute is run that gives the machine too.
+func (s *subject) execute(in interp.Input, limit int64, seen *coverage) (*interp.Machine, int64, error) {
 	m := interp.New(interp.Program{Insts: s.insts, Maps: s.maps, Platform: s.platform, Type: s.typ}, in, interp.Options{})
 	var c verifier.Concrete
 	c.Stack = stackView{s, m.Stack}
@@ -141,20 +149,20 @@ func (s *subject) run(in interp.Input, limit int64, seen *coverage) (int64, erro
 	var base interp.Value
 	for !m.Done() {
 		if m.Steps >= limit {
-			return m.Steps, nil
+			return m, m.Steps, nil
 		}
 		s.trace[m.Steps%int64(len(s.trace))] = m.PC
 		if before != nil {
 			s.excuse(m, &c, before, base)
 		}
 		if err := s.admit(m, &c); err != nil {
-			return m.Steps, wrong(err.Error())
+			return m, m.Steps, wrong(err.Error())
 		}
 		if seen != nil {
 			seen.note(m, &c)
 		}
 		if !accepted && !s.states.Assumed(m.PC, &c) {
-			return m.Steps, nil // what follows is behind a failure
+			return m, m.Steps, nil // what follows is behind a failure
 		}
 		before = nil
 		in := &m.Insts[m.PC]
@@ -169,18 +177,22 @@ func (s *subject) run(in interp.Input, limit int64, seen *coverage) (int64, erro
 			}
 		case isa.Load:
 			before, base = in, m.Regs[in.Src]
+		case isa.Store:
+			if t := s.states.Type(m.PC, &c, in.Dst); t&verifier.TypeStack != 0 && t != verifier.TypeStack && m.Regs[in.Dst].Kind() != interp.Stack {
+				known = mixedStore
+			}
 		case isa.Atomic:
 			before, base = in, m.Regs[in.Dst]
 		}
 		if err := m.Step(); err != nil {
 			var fault *interp.Fault
 			if errors.As(err, &fault) && !accepted {
-				return m.Steps, nil
+				return m, m.Steps, nil
 			}
 			if in.Kind == isa.Call && s.endsBehindStack(m) {
 				known = beyondStack
 			}
-			return m.Steps, wrong(err.Error())
+			return m, m.Steps, wrong(err.Error())
 		}
 		if in.Kind == isa.Bin {
 			if v := &m.Regs[in.Dst]; v.Region != nil && v.Region.Null && v.Bits != 0 {
@@ -188,7 +200,7 @@ func (s *subject) run(in interp.Input, limit int64, seen *coverage) (int64, erro
 			}
 		}
 	}
-	return m.Steps, nil
+	return m, m.Steps, nil
 }
 
 // excuse turns what was loaded from the stack into a number where PREVAIL takes it
