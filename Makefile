@@ -77,6 +77,11 @@ bench-corpus: bin/bpfls ## CPU time and memory over ../shared/corpus; PREVAIL=pa
 	@mkdir -p build && $(GO) build -o build/bench-corpus ./bench/corpus
 	@build/bench-corpus $(if $(PREVAIL),-prevail '$(PREVAIL)') $(BENCHFLAGS)
 
+.PHONY: differential
+differential: ## Judge 3,000 fresh programs with bpfls and with the PREVAIL v0.2.6 of PREVAIL=path.
+	@mkdir -p build && $(GO) build -o build/differential ./bench/differential
+	@build/differential -prevail '$(PREVAIL)' $(DIFFERENTIALFLAGS)
+
 .PHONY: clean
 clean:
 	rm -rf bin build $(VSCODE)/bin $(VSCODE)/out $(VSCODE)/*.vsix

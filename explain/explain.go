@@ -87,6 +87,7 @@ type explainer struct {
 	insts []isa.Inst // by slot
 	texts map[string]*source
 	from  [][]int32 // by slot: the slots that control comes from; made when first asked
+	debug *debug    // made when first asked
 }
 
 // source returns the text of a file of line information, or nil.

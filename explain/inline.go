@@ -4,6 +4,8 @@ import (
 	"debug/dwarf"
 	"path"
 	"strings"
+
+	"bpfls/elfbpf"
 )
 
 // inlined is a call whose callee was inlined: where it stands and what it calls.
@@ -23,36 +25,71 @@ func (e *explainer) inlinedCalls(slot int) []inlined {
 			name, offset = sub.Name, sub.Offset+8*(slot-sub.Slot)
 		}
 	}
-	d, err := e.Object.DWARF()
-	if err != nil || d == nil {
-		return nil
+	if e.debug == nil {
+		e.debug = readDebug(e.Object)
 	}
-	pc := uint64(offset)
+	return e.debug.chain(name, uint64(offset))
+}
+
+// debug finds functions in the debugging information of an object, which is read
+// and walked once for all findings of a program.
+type debug struct {
+	d         *dwarf.Data
+	functions map[string][]debugFunction // by name
+}
+
+// debugFunction is the entry of a function with code and children.
+type debugFunction struct {
+	entry dwarf.Offset
+	unit  *dwarf.Entry
+}
+
+// readDebug returns an empty index where DWARF does not tell.
+func readDebug(o *elfbpf.Object) *debug {
+	x := &debug{functions: map[string][]debugFunction{}}
+	d, err := o.DWARF()
+	if err != nil || d == nil {
+		return x
+	}
+	x.d = d
 	r := d.Reader()
 	for {
 		unit, err := r.Next()
 		if err != nil || unit == nil {
-			return nil
+			return x
 		}
 		if unit.Tag != dwarf.TagCompileUnit || !unit.Children {
 			r.SkipChildren()
 			continue
 		}
-		files := unitFiles(d, unit)
 		for {
 			die, err := r.Next()
 			if err != nil {
-				return nil
+				return x
 			}
 			if die == nil || die.Tag == 0 {
 				break
 			}
-			if die.Tag == dwarf.TagSubprogram && die.Children && dieName(d, die) == name && covers(d, die, pc) {
-				return inlinedChain(d, r, files, pc)
+			if die.Tag == dwarf.TagSubprogram && die.Children {
+				name := dieName(d, die)
+				x.functions[name] = append(x.functions[name], debugFunction{die.Offset, unit})
 			}
 			r.SkipChildren()
 		}
 	}
+}
+
+// chain returns the inlined calls around an address of a function, the innermost
+// first.
+func (x *debug) chain(name string, pc uint64) []inlined {
+	for _, f := range x.functions[name] {
+		r := x.d.Reader()
+		r.Seek(f.entry)
+		if die, err := r.Next(); err == nil && die != nil && covers(x.d, die, pc) {
+			return inlinedChain(x.d, r, unitFiles(x.d, f.unit), pc)
+		}
+	}
+	return nil
 }
 
 // inlinedChain reads the children of a subprogram, at r, for the inlined calls

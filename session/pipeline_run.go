@@ -200,8 +200,11 @@ func (p *pipeline) parse() error {
 		return err
 	}
 	p.out.Object = obj
+	if err := p.choosePrograms(); err != nil {
+		return err
+	}
 	p.out.Sources = p.sources()
-	return p.choosePrograms()
+	return nil
 }
 
 // objectPlatform tells by the context types of an object's programs which

@@ -12,14 +12,28 @@ import (
 
 // sources collects the texts that line information speaks of: for a source that
 // was compiled, the texts that clang read; for an object, the files on disk that
-// still agree with the lines that the object holds.
+// still agree with the lines that the object holds. Only files of the chosen
+// programs are looked at.
 func (p *pipeline) sources() explain.Sources {
-	lines := map[string][]elfbpf.Line{}
-	for _, prog := range p.out.Object.Programs {
-		for _, l := range prog.Lines {
-			if l.Line > 0 && l.File != "" {
-				lines[l.File] = append(lines[l.File], l)
+	lines := map[string][]*elfbpf.Line{}
+	for _, po := range p.out.Programs {
+		var list []*elfbpf.Line // of the file of the line before
+		file := ""
+		for i := range po.Program.Lines {
+			l := &po.Program.Lines[i]
+			if l.Line == 0 || l.File == "" {
+				continue
 			}
+			if l.File != file {
+				if file != "" {
+					lines[file] = list
+				}
+				file, list = l.File, lines[l.File]
+			}
+			list = append(list, l)
+		}
+		if file != "" {
+			lines[file] = list
 		}
 	}
 	p.paths = map[string]string{}
@@ -91,7 +105,7 @@ func (p *pipeline) compiledPath(file string, files map[string]*position.Mapper) 
 }
 
 // agrees reports whether a text has the lines that an object holds of it.
-func agrees(m *position.Mapper, lines []elfbpf.Line) bool {
+func agrees(m *position.Mapper, lines []*elfbpf.Line) bool {
 	for _, l := range lines {
 		if l.Text != "" && strings.TrimRight(l.Text, "\r") != string(m.Line(l.Line)) {
 			return false

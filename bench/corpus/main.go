@@ -58,6 +58,7 @@ func main() {
 	bpfls := flag.String("bpfls", "bin/bpfls", "the program to measure")
 	prevail := flag.String("prevail", "", "a PREVAIL v0.2.6 to compare with; empty: none")
 	only := flag.String("only", "", "only programs of objects whose path has this in it")
+	every := flag.Int("every", 1, "only every n-th program of the table, for a quick look")
 	details := flag.String("details", "", "file for a table of every program's figures")
 	repeat := flag.Int("repeat", 1, "runs of each program; the cheapest counts")
 	whole := flag.Bool("whole", false, "verify all programs in this process (used by the command itself, and for profiles)")
@@ -69,6 +70,9 @@ func main() {
 		return
 	}
 	rows, err := read(*table, *only)
+	if *every > 1 {
+		rows = sample(rows, *every)
+	}
 	if err == nil && *whole {
 		err = verifyAll(rows, *root, *profile, *memory)
 	} else if err == nil {
@@ -112,6 +116,15 @@ func read(table, only string) ([]row, error) {
 		rows = append(rows, r)
 	}
 	return rows, lines.Err()
+}
+
+// sample gives every n-th row.
+func sample(rows []row, n int) []row {
+	var out []row
+	for i := n / 2; i < len(rows); i += n {
+		out = append(out, rows[i])
+	}
+	return out
 }
 
 func measure(rows []row, root, bpfls, prevail, details string, repeat int) error {
