@@ -44,6 +44,10 @@ soundness: ## 20,000 generated programs, and real ones with mutants, run against
 soak: ## The same with a billion steps; SEED=n starts elsewhere.
 	$(SOUNDNESS) -run 'TestSoundness$$' -soundness.programs 200000 -soundness.steps 1000000000 -soundness.seed $(or $(SEED),1000000)
 
+.PHONY: mutants
+mutants: ## Plant bugs in the verifier; the soundness tests must find them.
+	$(SOUNDNESS) -run TestPlantedBugs -soundness.plant
+
 .PHONY: cross
 cross: ## Build for every platform, without cgo.
 	@for os in windows darwin linux; do for arch in amd64 arm64; do \

@@ -221,7 +221,8 @@ func (s *subject) excuse(m *interp.Machine, c *verifier.Concrete, in *isa.Inst, 
 			return
 		}
 	}
-	if v := &m.Regs[r]; (!v.Set || v.Region != nil) && s.states.Type(m.PC, c, r) == verifier.TypeNumber {
+	t := s.states.Type(m.PC, c, r)
+	if v := &m.Regs[r]; s.word(*v).Type&^t != 0 && t&verifier.TypeNumber != 0 {
 		*v = interp.Num(v.Bits)
 		s.holes[displacedLoad]++
 	}
