@@ -25,6 +25,7 @@ import (
 	"bpfls/platform"
 	"bpfls/position"
 	"bpfls/session"
+	"bpfls/verifier"
 )
 
 // client is an editor in this process, on the protocol package's other half.
@@ -372,16 +373,39 @@ func TestProgressAndCancel(t *testing.T) {
 	c.until("the progress ends", func() bool { return strings.Contains(c.progress[len(c.progress)-1], `"kind":"end"`) })
 }
 
-func TestPanicInOneRequest(t *testing.T) {
-	c := connect(t, func(_ context.Context, req session.Request) *session.Outcome {
-		text := position.New([]byte("SEC(\"xdp\")\n"))
-		// A program without an instruction, for which a hover has no answer but a fault.
-		return &session.Outcome{Report: &explain.Report{Programs: []*explain.Program{nil}}, Sources: explain.Sources{req.Path: text}}
+func TestPanicInOneRun(t *testing.T) {
+	c := connect(t, func(context.Context, session.Request) *session.Outcome {
+		return &session.Outcome{Report: &explain.Report{Programs: []*explain.Program{nil}}}
 	}, "{}", abilities)
 	c.open("a.bpf.c", "SEC(\"xdp\")\n")
-	c.until("the run fails", func() bool { return strings.HasPrefix(c.status["a.bpf.c"], "unknown: ") })
+	c.until("the run fails", func() bool {
+		return strings.HasPrefix(c.status["a.bpf.c"], "unknown: not verified: bpfls failed on this file, which is a fault of bpfls")
+	})
 	c.open("b.c", "int main;\n")
 	c.untilStatus("b.c", "ignored: not a BPF source by its name, compile command, includes or section marks")
+}
+
+func TestPanicInOneRequest(t *testing.T) {
+	c := connect(t, func(_ context.Context, req session.Request) *session.Outcome {
+		p := &explain.Program{Function: "f", Verdict: "pass", Lines: []explain.LineFacts{{File: req.Path, Line: 1, Slots: []int{0}}}}
+		return &session.Outcome{
+			Report:   &explain.Report{Programs: []*explain.Program{p}},
+			Watch:    []string{req.Path},
+			Sources:  explain.Sources{req.Path: position.New([]byte("int x;\n"))},
+			Programs: []*session.ProgramOutcome{{Report: p, Result: &verifier.Result{}}}, // and no Program: hovers fail
+		}
+	}, "{}", abilities)
+	c.open("a.bpf.c", "int x;\n")
+	c.untilStatus("a.bpf.c", "verified: verified, 1 program")
+	params := &protocol.HoverParams{TextDocumentPositionParams: protocol.TextDocumentPositionParams{
+		TextDocument: protocol.TextDocumentIdentifier{URI: c.uri("a.bpf.c")}}}
+	_, err := c.server.Hover(t.Context(), params)
+	if err == nil || !strings.Contains(err.Error(), "bpfls failed in textDocument/hover, which is a fault of bpfls") {
+		t.Errorf("hover: %v", err)
+	}
+	if status, err := c.execute("bpfls.status", "a.bpf.c"); err != nil || !strings.Contains(status, `"state":"verified"`) {
+		t.Errorf("after it: %s, %v", status, err)
+	}
 }
 
 func TestProtocol(t *testing.T) {

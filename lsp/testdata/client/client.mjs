@@ -45,8 +45,8 @@ export class Editor {
     const editor = new Editor();
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'bpfls-client-'));
     editor.root = folder;
-    editor.folder = options.chroot ? path.join(folder, 'work') : folder;
-    editor.shown = options.chroot ? '/work' : folder;
+    editor.folder = options.chroot ? path.join(folder, 'inside') : folder;
+    editor.shown = options.chroot ? '/inside' : folder;
     fs.cpSync(path.join(here, 'fixtures'), editor.folder, { recursive: true });
     let [command, args] = [server, ['lsp', '--log-level', 'debug']];
     if (options.chroot) {
