@@ -1,7 +1,6 @@
 package soundness
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -63,7 +62,7 @@ func TestSoundnessConformance(t *testing.T) {
 			ended++
 		}
 	}
-	t.Log(fmt.Sprintf("%d cases: %v; %d ran to their result within the states, %d up to a failed check, %d steps", len(files), verdicts, ended, behind, steps))
+	t.Logf("%d cases: %v; %d ran to their result within the states, %d up to a failed check, %d steps", len(files), verdicts, ended, behind, steps)
 	if ended < 200 {
 		t.Errorf("only %d cases ran to their result", ended)
 	}

@@ -159,7 +159,7 @@ func (s *subject) execute(in interp.Input, limit int64, seen *coverage) (*interp
 			return m, m.Steps, wrong(err.Error())
 		}
 		if seen != nil {
-			seen.note(m, &c)
+			seen.note(m)
 		}
 		if !accepted && !s.states.Assumed(m.PC, &c) {
 			return m, m.Steps, nil // what follows is behind a failure
@@ -341,12 +341,11 @@ type coverage struct {
 	ids   map[string]int
 	names []string
 	runs  [][]int64 // by id: 12 x 12 types
-	of    map[isa.Inst]int
-	slots []int // id of the program's instructions
+	slots []int     // id of the program's instructions
 }
 
 func newCoverage() *coverage {
-	return &coverage{ids: make(map[string]int), of: make(map[isa.Inst]int)}
+	return &coverage{ids: make(map[string]int)}
 }
 
 const kinds = 11 // no operand, then the kinds of interp; numbers are kind 0
@@ -367,7 +366,7 @@ func (c *coverage) start(insts []isa.Inst) {
 	}
 }
 
-func (c *coverage) note(m *interp.Machine, _ *verifier.Concrete) {
+func (c *coverage) note(m *interp.Machine) {
 	in := &m.Insts[m.PC]
 	a, b := 0, 0
 	kind := func(r isa.Reg) int {
@@ -558,7 +557,7 @@ func (c *coverage) table() string {
 	return b.String()
 }
 
-// accepted lists the pairs of operand types that the verifier accepts for an opcode.
+// acceptedOperands lists the pairs of operand types that the verifier accepts for an opcode.
 func acceptedOperands(name string) []string {
 	memory := []string{"ctx", "pkt", "stk", "map"}
 	pairs := func(as, bs []string) (out []string) {
