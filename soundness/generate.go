@@ -314,6 +314,9 @@ var memSizes = [...]struct {
 func (g *generator) place(n int, write bool) (base int, off int16, ok bool) {
 	if g.IntN(2) == 0 {
 		if r := g.pick(packetPtr, valuePtr, stackPtr); r >= 0 && g.room[r] >= n {
+			if g.cfg.Wild > 0 && g.IntN(4) == 0 { // one byte too far
+				return r, int16([...]int{g.room[r] - n + 1, -1}[g.IntN(2)]), true
+			}
 			return r, int16(g.IntN(g.room[r] - n + 1)), true
 		}
 	}
