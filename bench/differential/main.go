@@ -55,7 +55,7 @@ func main() {
 	kind := flag.String("kind", "", "only this kind: c, cmutant, generated, mutant, splice")
 	clang := flag.String("clang", "clang-19", "the clang that compiles the C programs")
 	keep := flag.String("keep", "", "folder for the objects that are judged differently")
-	limit := flag.Duration("timeout", 60*time.Second, "for one program in PREVAIL")
+	limit := flag.Duration("timeout", 60*time.Second, "for one program in one of the two")
 	flag.Parse()
 	if *prevail == "" {
 		fmt.Fprintln(os.Stderr, "differential: give the path of a PREVAIL with -prevail")
@@ -92,7 +92,16 @@ func run(prevail, clang, keep, kind string, n int, seed uint64, limit time.Durat
 		if err != nil {
 			return err
 		}
-		got := judge(p, s, termination)
+		start := time.Now()
+		got := judge(p, s, termination, limit)
+		if took := time.Since(start); took > limit/20 {
+			fmt.Printf("SLOW seed %d kind %s termination %v: %v in bpfls (%v), PREVAIL: %v\n", s.seed, s.kind, termination, took.Round(time.Millisecond), got, want)
+			if keep != "" {
+				if err := os.WriteFile(filepath.Join(keep, fmt.Sprintf("%s-%d.o", s.kind, s.seed)), s.object, 0o644); err != nil {
+					return err
+				}
+			}
+		}
 		c := counts[s.kind]
 		if c == nil {
 			c = new(count)
@@ -158,7 +167,7 @@ func (c *count) String() string {
 func same(got, want judgement) bool {
 	switch want.verdict {
 	case "timeout":
-		return got.verdict == "pass" || got.verdict == "fail"
+		return got.verdict == "pass" || got.verdict == "fail" || got.verdict == "unknown"
 	case "internal":
 		return got.verdict == "unknown"
 	case "rejected":
@@ -167,7 +176,9 @@ func same(got, want judgement) bool {
 	return got == want
 }
 
-func judge(p *platform.Platform, s subject, termination bool) (j judgement) {
+func judge(p *platform.Platform, s subject, termination bool, limit time.Duration) (j judgement) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
 	defer func() {
 		if x := recover(); x != nil {
 			j = judgement{verdict: "panic", message: fmt.Sprint(x)}
@@ -196,7 +207,10 @@ func judge(p *platform.Platform, s subject, termination bool) (j judgement) {
 		if termination {
 			opt.Termination = verifier.On
 		}
-		res, err := verifier.Analyze(context.Background(), in, opt)
+		res, err := verifier.Analyze(ctx, in, opt)
+		if ctx.Err() != nil {
+			return judgement{verdict: "timeout"}
+		}
 		if err != nil {
 			return judgement{verdict: "error", message: err.Error()}
 		}
