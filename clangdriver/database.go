@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"strings"
 	"sync"
@@ -146,12 +145,12 @@ func parseDatabase(text []byte, dir string) (map[string]compileCommand, error) {
 	return found, nil
 }
 
-var windowsPath = regexp.MustCompile(`(^|[\s"])[A-Za-z]:\\`)
+var windowsPath = pattern(`(^|[\s"])[A-Za-z]:\\`)
 
 // splitCommand splits a command line as the shell of its platform would, without
 // expanding anything.
 func splitCommand(line string) ([]string, error) {
-	if windowsPath.MatchString(line) {
+	if windowsPath().MatchString(line) {
 		return splitWindows(line), nil
 	}
 	var args []string

@@ -2,7 +2,6 @@ package clangdriver
 
 import (
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -270,9 +269,9 @@ func (t *takenFlags) ignore(origin, reason string, args ...string) {
 }
 
 var (
-	optimizeFlag = regexp.MustCompile(`^-O([0-9sgz]|fast)?$`)
-	warningFlag  = regexp.MustCompile(`^-W[A-Za-z#][-+A-Za-z0-9_=#]*$`)
-	bpfCPU       = regexp.MustCompile(`^(generic|probe|v[1-9])$`)
+	optimizeFlag = pattern(`^-O([0-9sgz]|fast)?$`)
+	warningFlag  = pattern(`^-W[A-Za-z#][-+A-Za-z0-9_=#]*$`)
+	bpfCPU       = pattern(`^(generic|probe|v[1-9])$`)
 )
 
 func isBPFTarget(triple string) bool {
@@ -355,12 +354,12 @@ func filterCommand(args []string, dir, origin string, source string) takenFlags 
 			switch {
 			case !bpf:
 				t.ignore(origin, reasonHost, flag...)
-			case bpfCPU.MatchString(strings.TrimPrefix(arg, rule.name)):
+			case bpfCPU().MatchString(strings.TrimPrefix(arg, rule.name)):
 				t.take(origin, flag...)
 			default:
 				t.ignore(origin, reasonCPU, flag...)
 			}
-		case optimizeFlag.MatchString(arg):
+		case optimizeFlag().MatchString(arg):
 			if bpf {
 				t.optimize = &Flag{Args: flag, Origin: origin}
 			} else if arg != "-O2" {
@@ -389,7 +388,7 @@ func filterCommand(args []string, dir, origin string, source string) takenFlags 
 			}
 		case strings.HasPrefix(arg, "-Werror"):
 			t.ignore(origin, reasonWerror, flag...)
-		case warningFlag.MatchString(arg):
+		case warningFlag().MatchString(arg):
 			t.warnings = true
 			if !slices.Contains(defaults, arg) {
 				t.take(origin, flag...)
@@ -460,7 +459,7 @@ func filterSettings(args []string, dir string) takenFlags {
 			}
 		case rule != nil && rule.name == "-Xclang" && (value == "-o" || strings.HasSuffix(value, "-file") || strings.HasPrefix(value, "-emit")):
 			t.ignore(origin, reasonOutput, flag...)
-		case optimizeFlag.MatchString(arg):
+		case optimizeFlag().MatchString(arg):
 			t.optimize = &Flag{Args: flag, Origin: origin}
 		case rule != nil && rule.isPath && rule.value == joined:
 			t.take(origin, rule.name+absIn(dir, strings.TrimPrefix(arg, rule.name)))

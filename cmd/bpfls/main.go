@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 
 	"github.com/alecthomas/kong"
 )
@@ -83,6 +84,9 @@ func isTerminal(f *os.File) bool {
 
 // run runs one command and returns the exit code.
 func (p *program) run(args []string) int {
+	if code, ok := p.verifyOnly(args); ok {
+		return code
+	}
 	var c cli
 	ended := -1
 	parser, err := kong.New(&c,
@@ -108,7 +112,32 @@ func (p *program) run(args []string) int {
 		fmt.Fprintf(p.stderr, "bpfls: %v; see bpfls --help\n", err)
 		return exitUnjudged
 	}
-	err = ctx.Run(p)
+	return p.code(ctx.Run(p))
+}
+
+// verifyOnly runs the command verify if args say so and are right. It reads them
+// by the grammar of this command alone: the whole one takes milliseconds to build,
+// as long as it takes to verify a program. Help and errors are left to the whole.
+func (p *program) verifyOnly(args []string) (code int, ok bool) {
+	if len(args) == 0 || args[0] != "verify" || slices.Contains(args, "--help") || slices.Contains(args, "-h") {
+		return 0, false
+	}
+	var c struct {
+		Verify verifyCmd `cmd:""`
+	}
+	parser, err := kong.New(&c, kong.Name("bpfls"), kong.NoDefaultHelp())
+	if err != nil {
+		return 0, false
+	}
+	ctx, err := parser.Parse(args)
+	if err != nil {
+		return 0, false
+	}
+	return p.code(ctx.Run(p)), true
+}
+
+// code is the exit code for the end of a command; it writes the error's message.
+func (p *program) code(err error) int {
 	var e *exit
 	switch {
 	case err == nil:
