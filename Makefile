@@ -74,7 +74,7 @@ picture: test-vscode ## Renew the picture in the README.
 
 .PHONY: golden
 golden: ## Write the golden files anew; look at the difference before you commit it.
-	$(GO) test ./... -update
+	$(GO) test $$(git grep -lE 'flag.Bool\("update"' -- '*_test.go' | xargs -n1 dirname | sort -u | sed 's,^,./,') -update
 
 .PHONY: bench-corpus
 bench-corpus: bin/bpfls ## CPU time and memory over ../shared/corpus; PREVAIL=path compares with a PREVAIL v0.2.6.
