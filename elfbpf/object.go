@@ -31,6 +31,9 @@ type Object struct {
 	reader *reader
 }
 
+// BigEndian reports whether the object was compiled for a big-endian machine.
+func (o *Object) BigEndian() bool { return o.ByteOrder == binary.ByteOrder(binary.BigEndian) }
+
 // Section is a row of the ELF section table.
 type Section struct {
 	Index   int

@@ -355,10 +355,11 @@ func (p *pipeline) judgeProgram(po *ProgramOutcome, maps []platform.Map) {
 	unfinished := context.Cause(p.ctx)
 	if unfinished == nil && po.Program.Err == nil {
 		po.Result, unfinished = p.analyze(verifier.Input{
-			Code:     po.Program.Code,
-			Maps:     maps,
-			Platform: p.out.Platform,
-			Type:     po.Type,
+			Code:      po.Program.Code,
+			Maps:      maps,
+			Platform:  p.out.Platform,
+			Type:      po.Type,
+			BigEndian: p.out.Object.BigEndian(),
 		})
 	}
 	in.Result = po.Result

@@ -40,7 +40,7 @@ func TestSoundnessConformance(t *testing.T) {
 			Options: platform.Options{CallX: true},
 			Unknown: &platform.ProgramType{Name: "conformance", Context: &platform.Context{Size: max(len(c.Memory), 8), Data: -1, End: -1, Meta: -1}},
 		}
-		r, err := newResult(c.Code, nil, p, p.Unknown, verifier.Options{})
+		r, err := newResult(Program{Code: c.Code, Type: p.Unknown}, p, verifier.Options{})
 		if err != nil {
 			t.Fatalf("%s: %v", file, err)
 		}

@@ -16,6 +16,8 @@ type Program struct {
 	Code []isa.Slot
 	Maps []platform.Map
 	Type *platform.ProgramType
+
+	BigEndian bool // runs on a big-endian machine
 }
 
 // Maps are the maps that generated programs use: an array and a hash with the

@@ -72,7 +72,7 @@ func realPrograms(t testing.TB, dir string, keep func(i int) bool) []real {
 			if prog.Err != nil || typ == nil || typ.Context == nil || len(prog.Code) == 0 {
 				continue
 			}
-			out = append(out, real{filepath.Base(file) + " " + prog.Name, Program{prog.Code, maps, typ}, p})
+			out = append(out, real{filepath.Base(file) + " " + prog.Name, Program{Code: prog.Code, Maps: maps, Type: typ, BigEndian: o.BigEndian()}, p})
 		}
 	}
 	return out

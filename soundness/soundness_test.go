@@ -111,6 +111,19 @@ func TestSoundness(t *testing.T) {
 	s.report(t)
 }
 
+// TestSoundnessBigEndian does what TestSoundness does on a big-endian machine.
+func TestSoundnessBigEndian(t *testing.T) {
+	s := newSearch(t)
+	s.next, s.limit = 0, 2_000
+	hs := hooks(t)
+	s.search(func(seed uint64) (string, Program, *platform.Platform, int) {
+		p, pl := generated(seed, hs)
+		p.BigEndian = true
+		return fmt.Sprintf("big-endian, seed %d", seed), p, pl, 4
+	})
+	s.report(t)
+}
+
 // search is a search for violations.
 type search struct {
 	t     *testing.T
@@ -181,7 +194,7 @@ func (s *search) program(name string, seed uint64, p Program, pl *platform.Platf
 	if seed%2 == 0 {
 		opt.Termination = verifier.On
 	}
-	r, err := newResult(p.Code, p.Maps, pl, p.Type, opt)
+	r, err := newResult(p, pl, opt)
 	if err != nil {
 		s.fail(fmt.Sprintf("%s: %v", name, err))
 		return
@@ -193,6 +206,9 @@ func (s *search) program(name string, seed uint64, p Program, pl *platform.Platf
 		return
 	}
 	sub := newSubject(insts, p.Maps, pl, p.Type, r)
+	if p.BigEndian {
+		sub.order = binary.BigEndian
+	}
 	cover.start(insts)
 	if r.Verdict == verifier.Fail {
 		runs = (runs + 1) / 2
@@ -233,8 +249,9 @@ func (s *search) program(name string, seed uint64, p Program, pl *platform.Platf
 	}
 }
 
-func newResult(code []isa.Slot, maps []platform.Map, p *platform.Platform, typ *platform.ProgramType, opt verifier.Options) (*verifier.Result, error) {
-	return verifier.Analyze(context.Background(), verifier.Input{Code: code, Maps: maps, Platform: p, Type: typ}, opt)
+func newResult(p Program, pl *platform.Platform, opt verifier.Options) (*verifier.Result, error) {
+	in := verifier.Input{Code: p.Code, Maps: p.Maps, Platform: pl, Type: p.Type, BigEndian: p.BigEndian}
+	return verifier.Analyze(context.Background(), in, opt)
 }
 
 func (s *search) fail(text string) {

@@ -20,6 +20,7 @@ type subject struct {
 	platform     *platform.Platform
 	typ          *platform.ProgramType
 	result       *verifier.Result
+	order        binary.ByteOrder // of the machine
 	states       *verifier.Containment
 	counts       []int // executions in this run, by node
 	touched      []int // nodes whose count is not 0
@@ -30,7 +31,7 @@ type subject struct {
 }
 
 func newSubject(insts []isa.Inst, maps []platform.Map, p *platform.Platform, typ *platform.ProgramType, r *verifier.Result) *subject {
-	s := &subject{insts: insts, maps: maps, platform: p, typ: typ, result: r, states: r.Containment(), programs: map[int]bool{}}
+	s := &subject{insts: insts, maps: maps, platform: p, typ: typ, result: r, order: binary.LittleEndian, states: r.Containment(), programs: map[int]bool{}}
 	for _, m := range maps {
 		s.programs[m.FD] = p.MapType(m.Type).Value == platform.ValueProgram
 	}
@@ -98,7 +99,7 @@ type stackView struct {
 
 func (v stackView) Load(off, size int) verifier.Word {
 	if size <= 8 {
-		return v.s.word(v.r.Peek(off, size, binary.LittleEndian))
+		return v.s.word(v.r.Peek(off, size, v.s.order))
 	}
 	return verifier.Word{Type: verifier.TypeUninit}
 }
@@ -125,7 +126,8 @@ func (s *subject) run(in interp.Input, limit int64, seen *coverage) (int64, erro
 
 // execute is run that gives the machine too.
 func (s *subject) execute(in interp.Input, limit int64, seen *coverage) (*interp.Machine, int64, error) {
-	m := interp.New(interp.Program{Insts: s.insts, Maps: s.maps, Platform: s.platform, Type: s.typ}, in, interp.Options{})
+	m := interp.New(interp.Program{Insts: s.insts, Maps: s.maps, Platform: s.platform, Type: s.typ}, in,
+		interp.Options{BigEndian: s.order == binary.ByteOrder(binary.BigEndian)})
 	var c verifier.Concrete
 	c.Stack = stackView{s, m.Stack}
 	for _, n := range s.touched {

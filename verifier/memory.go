@@ -230,7 +230,11 @@ func (p *program) byteAt(st *state, off, width int) (byte, bool) {
 	if !ok {
 		return 0, false
 	}
-	return byte(n.Uint64() >> (8 * (off - base))), true
+	at := off - base // of the byte, from the lowest one
+	if p.in.BigEndian {
+		at = width - 1 - at
+	}
+	return byte(n.Uint64() >> (8 * at)), true
 }
 
 // load returns the value of kind k of the bytes at off: a cell's variable, or a
@@ -251,7 +255,11 @@ func (p *program) load(st *state, k zone.Kind, off, size int) (e zone.Expr, ok b
 			if known = ok; !known {
 				break
 			}
-			word |= uint64(b) << (8 * i)
+			if p.in.BigEndian {
+				word = word<<8 | uint64(b)
+			} else {
+				word |= uint64(b) << (8 * i)
+			}
 		}
 		if known {
 			switch size {

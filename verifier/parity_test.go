@@ -204,7 +204,7 @@ func (j *judge) judge(row record) (got judgement, err error) {
 		if err != nil {
 			return got, err
 		}
-		in := verifier.Input{Code: prog.Code, Platform: p, Type: typ}
+		in := verifier.Input{Code: prog.Code, Platform: p, Type: typ, BigEndian: o.BigEndian()}
 		for _, m := range o.Maps {
 			in.Maps = append(in.Maps, m.Map)
 		}

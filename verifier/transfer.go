@@ -346,17 +346,21 @@ func (p *program) unary(st *state, in *isa.Inst) {
 		p.havocReg(st, r, zone.OffsetKinds)
 		return
 	}
-	width, swap := 16, false
+	width := 16
 	switch op {
-	case isa.BE16, isa.Swap16:
-		swap = true
-	case isa.BE32, isa.Swap32:
-		width, swap = 32, true
-	case isa.BE64, isa.Swap64:
-		width, swap = 64, true
-	case isa.LE32:
+	case isa.BE32, isa.LE32, isa.Swap32:
 		width = 32
-	case isa.LE64:
+	case isa.BE64, isa.LE64, isa.Swap64:
+		width = 64
+	}
+	swap := true
+	switch op {
+	case isa.BE16, isa.BE32, isa.BE64:
+		swap = !p.in.BigEndian
+	case isa.LE16, isa.LE32, isa.LE64:
+		swap = p.in.BigEndian
+	}
+	if width == 64 && !swap {
 		return
 	}
 	z := p.mutZone(st)

@@ -11,6 +11,9 @@ type Input struct {
 	Maps     []platform.Map
 	Platform *platform.Platform
 	Type     *platform.ProgramType
+	// BigEndian says that the program runs on a big-endian machine: that its object
+	// is big-endian (PREVAIL's runtime option big_endian).
+	BigEndian bool
 }
 
 // Options choose what is checked. The zero value takes the platform's options.

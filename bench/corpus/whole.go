@@ -79,7 +79,7 @@ func verify(o *elfbpf.Object, p *platform.Platform, r row) (string, error) {
 		for i, m := range o.Maps {
 			maps[i] = m.Map
 		}
-		res, err := verifier.Analyze(context.Background(), verifier.Input{Code: prog.Code, Maps: maps, Platform: p, Type: typ}, verifier.Options{})
+		res, err := verifier.Analyze(context.Background(), verifier.Input{Code: prog.Code, Maps: maps, Platform: p, Type: typ, BigEndian: o.BigEndian()}, verifier.Options{})
 		if err != nil {
 			return "", err
 		}

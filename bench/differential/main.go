@@ -199,7 +199,7 @@ func judge(p *platform.Platform, s subject, termination bool, limit time.Duratio
 		if prog.Err != nil {
 			return judgement{verdict: "rejected", message: prog.Err.Error()}
 		}
-		in := verifier.Input{Code: prog.Code, Platform: p, Type: typ}
+		in := verifier.Input{Code: prog.Code, Platform: p, Type: typ, BigEndian: o.BigEndian()}
 		for _, m := range o.Maps {
 			in.Maps = append(in.Maps, m.Map)
 		}
