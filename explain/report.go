@@ -43,8 +43,55 @@ type Finding struct {
 	Range           Range
 	Text            string // the source line of Range as it was compiled; empty if not known
 	Consequences    int
-	MissingFact     string
+	MissingFact     string // what would have to hold, in C; empty: not asked for or not known
 	Related         []Related
+	Evidence        Evidence
+}
+
+// Evidence is what package repair found out about a finding by running things
+// again. It is made on request only, and its zero value says that nobody asked.
+type Evidence struct {
+	// Class is ClassBug, ClassPrecision or ClassCompiler; empty without evidence.
+	Class string
+	// Reason says how the class was shown, in one sentence: "a packet of 14 bytes
+	// with h_proto 0x0800 reads behind its end".
+	Reason  string
+	Witness *Witness // of ClassBug
+	Fixes   []Fix
+}
+
+// The classes of findings.
+const (
+	ClassBug       = "bug"            // an input runs into the violation
+	ClassPrecision = "lost precision" // true on every way, lost where ways meet
+	ClassCompiler  = "compiler"       // another way to compile the same source verifies
+)
+
+// Witness is an input on which the program violates what the verifier asks for.
+type Witness struct {
+	Context []byte // as BPF_PROG_TEST_RUN takes it (ctx_in); nil where it takes none
+	Packet  []byte // data_in; nil for hooks without a packet
+	// Maps holds the entries that maps must have, by map name.
+	Maps map[string][]MapEntry
+}
+
+// MapEntry is an entry of a map.
+type MapEntry struct{ Key, Value []byte }
+
+// Fix is a change of the sources that removes a finding.
+type Fix struct {
+	Title string // a verb phrase: "check the packet's length before reading"
+	// Verified: with the edits applied the program was compiled and judged anew, the
+	// finding is gone, no new one came, and the program returns what it returned on
+	// inputs that it handled safely before.
+	Verified bool
+	Edits    []Edit // of different places, in order
+}
+
+// Edit replaces a range of a source by a text. An empty range inserts.
+type Edit struct {
+	Range Range
+	Text  string
 }
 
 // Range is a place in a source. Lines and columns count from 1, columns in

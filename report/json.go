@@ -175,6 +175,17 @@ func newFinding(f *explain.Finding, path func(string) string) Finding {
 		o.File, o.Line, o.Column, o.EndLine, o.EndColumn = place(r.Range, path)
 		out.Related = append(out.Related, o)
 	}
+	for _, fix := range f.Evidence.Fixes {
+		out.Fixes = append(out.Fixes, newFix(fix, path))
+	}
+	return out
+}
+
+func newFix(f explain.Fix, path func(string) string) Fix {
+	out := Fix{Title: f.Title, Verified: f.Verified, Edits: []Edit{}}
+	for _, e := range f.Edits {
+		out.Edits = append(out.Edits, Edit{path(e.Range.File), e.Range.Line, e.Range.Column, e.Range.EndLine, e.Range.EndColumn, e.Text})
+	}
 	return out
 }
 
