@@ -38,11 +38,7 @@ type Input struct {
 // Explain makes the report of one program: findings in the user's terms and
 // facts per line.
 func Explain(in Input) *Program {
-	e := &explainer{Input: in, texts: map[string]*source{}}
-	e.insts, _ = isa.Decode(in.Program.Code)
-	if len(e.insts) < len(in.Program.Code) {
-		e.insts = append(e.insts, make([]isa.Inst, len(in.Program.Code)-len(e.insts))...)
-	}
+	e := newExplainer(in)
 	p := &Program{
 		Section:      in.Program.Section,
 		Function:     in.Program.Name,
@@ -79,6 +75,15 @@ func Explain(in Input) *Program {
 		p.Lines, p.Checks = e.lines()
 	}
 	return p
+}
+
+func newExplainer(in Input) *explainer {
+	e := &explainer{Input: in, texts: map[string]*source{}}
+	e.insts, _ = isa.Decode(in.Program.Code)
+	if len(e.insts) < len(in.Program.Code) {
+		e.insts = append(e.insts, make([]isa.Inst, len(in.Program.Code)-len(e.insts))...)
+	}
+	return e
 }
 
 // explainer holds what the findings of one program have in common.
