@@ -3,121 +3,98 @@ package explain
 import (
 	"slices"
 	"strings"
+
+	"bpfls/docs/findings"
 )
 
 // Entry is the catalogue's entry of a code: what a finding of that kind means.
 type Entry struct {
 	Code  string // stable: "BPF-packet-bounds"
 	Title string // a few words
-	Text  string // what it means and what to do, for `bpfls explain` and hovers
+	Text  string // a paragraph: what it means
+	// Page is all there is to say, in Markdown: the reason, an example before and after,
+	// the platforms, what to do.
+	Page string
 }
 
-// catalogue lists every code, sorted.
-var catalogue = []Entry{
-	{"BPF-call-depth", "calls nested too deeply",
-		"Functions of a program are verified once per call, and calls may be nested eight deep, the program itself included. Recursion is never accepted. Make the chain of calls shorter, or turn it into a loop."},
-	{"BPF-callback-argument", "not a function that can be called back",
-		"The helper calls back the function that it is given. The verifier must know exactly which function of the program that is."},
-	{"BPF-context-argument", "not the context",
-		"The helper takes the context that the program was called with, and not a pointer into it or a copy of it. Pass the program's own argument."},
-	{"BPF-context-bounds", "access outside of the context",
-		"A program may read its context, which has a fixed size for each hook, and nothing around it. Check that the program includes the header that the hook's own component uses."},
-	{"BPF-context-layout", "another structure than the hook's context",
-		"The program takes its argument for another structure than the one that the hook passes: members are at other offsets. Include the header that declares the hook's context; if the hook is your own, declare it in bpfls.toml with its header."},
-	{"BPF-context-write", "write to the context",
-		"The fields of the context that hold pointers to the packet cannot be written."},
-	{"BPF-core-relocation", "CO-RE relocation",
-		"A CO-RE relocation of the object cannot be resolved against its own BTF."},
-	{"BPF-division-by-zero", "possible division by zero",
-		"The divisor can be 0. Check it before the division."},
-	{"BPF-encoding", "not a valid program",
-		"The instructions cannot be decoded, or a jump leads out of the program. A compiler does not make such code: the object is damaged or was written by hand."},
-	{"BPF-helper-unavailable", "helper not available",
-		"The hook's programs cannot call this helper. `bpfls hooks` lists the helpers of each hook."},
-	{"BPF-indirect-call", "call through a register",
-		"A helper can be called through a register only where its number is known exactly. Compile with -O2, so that the number is in the instruction."},
-	{"BPF-internal", "internal error of bpfls",
-		"bpfls itself failed at this program. The program is neither accepted nor refused. Please report it, with the object."},
-	{"BPF-kfunc-unavailable", "kernel function not available",
-		"The program calls a kernel function that is unknown to the verifier, or that programs of this type cannot call."},
-	{"BPF-limit", "too large to be judged",
-		"The program was too large for the limits of the analysis. It is neither accepted nor refused."},
-	{"BPF-loop-bound", "loop without a proven end",
-		"The verifier must see that a loop ends within 100,000 turns. Count upwards to a constant, in steps that are never 0, and leave the loop at the count."},
-	{"BPF-map-argument", "not a map",
-		"The helper takes a map: the address of a map variable of the program, or a map that was looked up in a map of maps and checked for null."},
-	{"BPF-map-definition", "map definition",
-		"A map of the object is defined in a way that cannot be read, or an instruction names a map that is not there."},
-	{"BPF-map-index", "array index",
-		"In strict mode the key of an array must be below the number of its entries."},
-	{"BPF-map-sizes", "key or value size not known",
-		"The size of the map's keys or values is not known here, so it is not known how many bytes the helper accesses. Different maps meet at this call."},
-	{"BPF-map-type", "wrong type of map",
-		"The helper does not work with maps of this type."},
-	{"BPF-map-value-bounds", "access outside of a map value",
-		"A pointer from a map lookup points to one value. Check an index into it against the value's size."},
-	{"BPF-maybe-null", "pointer may be null",
-		"A map lookup returns null where the map has no entry for the key, and other helpers return null where they have nothing to give. Compare the pointer with null before it is used."},
-	{"BPF-memory-bounds", "access outside of allocated memory",
-		"A pointer to memory that a helper allocated points to as many bytes as were asked for."},
-	{"BPF-no-hook", "section without a hook",
-		"The section's name says what a program is for, and no hook has a prefix that this name begins with. Name the section after a hook (`bpfls hooks` lists them), or say what it is: --type NAME, type = \"NAME\" in bpfls.toml, or a comment // bpfls: type=NAME."},
-	{"BPF-not-a-number", "not a number",
-		"The operation needs a number, and here the operand can be a pointer or was never set. Arithmetic on pointers is addition and subtraction of numbers."},
-	{"BPF-not-a-pointer", "not a pointer",
-		"Memory is accessed through something that is not known to be a pointer: a number, a map, or a variable that was never set. A pointer that was kept in fewer than 8 bytes, or mixed with numbers, is no pointer any more."},
-	{"BPF-not-optimized", "compiled without optimisation",
-		"Compiled without -O2, clang keeps the number of a helper in memory and calls it through a register (callx), which eBPF does not have. Compile with -O2."},
-	{"BPF-number-argument", "argument must be a number",
-		"The helper's argument must be a number, not an address, and must have been set."},
-	{"BPF-packet-bounds", "access outside of the packet",
-		"Bytes of a packet may be read and written after the program has compared their end with the end of the packet: if (data + n > data_end) return ...;. What was compared counts, and only on the ways behind the comparison."},
-	{"BPF-pointer-argument", "argument must be a pointer",
-		"The helper's argument must point to memory that the program may use: its stack, the packet, or a map value."},
-	{"BPF-pointer-arithmetic", "arithmetic on pointers",
-		"Only numbers can be added to a pointer."},
-	{"BPF-pointer-comparison", "pointers that cannot be compared",
-		"Pointers can be compared and subtracted only if both point into the same thing: the packet, the context or the stack."},
-	{"BPF-pointer-leak", "address leaves the program",
-		"Addresses may be kept on the stack only. Maps, packets and the context can be seen by others, so only numbers may be stored there."},
-	{"BPF-rejected", "not accepted",
-		"The program is not accepted; the reason says why."},
-	{"BPF-relocation", "relocation",
-		"The object has a relocation that BPF loaders do not know."},
-	{"BPF-return-value", "no number is returned",
-		"A program returns a number to its hook, on every way. Here the result can be an address or was never set."},
-	{"BPF-size-argument", "size argument",
-		"The size of the memory that a helper gets must be known to be positive (for some helpers 0 is allowed too) and not larger than the memory."},
-	{"BPF-socket-access", "access to a socket",
-		"Only some fields of a socket can be read, in whole or in the parts that the kernel allows, and few can be written."},
-	{"BPF-stack-bounds", "access outside of the stack",
-		"Each function has 512 bytes of stack. Use an index into an array on the stack only behind a check."},
-	{"BPF-tail-call-depth", "too many tail calls",
-		"A chain of tail calls may have 33 links."},
-	{"BPF-uninitialized-bytes", "bytes that were never written",
-		"A helper reads memory of the program, and some of those bytes were never written, or hold an address. Often it is padding between or behind the members of a structure: set the whole structure to zero first."},
-	{"BPF-uninitialized-value", "value that was never set",
-		"A variable or a part of an array is used that was not set on every way that leads here, so nothing is known of it, not even whether it is a number. Give it a value where it is declared."},
-	{"BPF-unresolved-symbol", "unresolved symbol",
-		"The program uses a function or variable that the object does not define. Define it, or mark the function static inline in a header that is included."},
-	{"BPF-unsupported-instruction", "instruction not supported",
-		"The platform's verifier does not take this instruction. Choose an older instruction set with -mcpu."},
-	{"BPF-zero-argument", "argument must be zero",
-		"This argument of the helper is reserved and must be 0."},
+// Catalogue returns the entries of all codes, sorted by code. They are the pages of
+// docs/findings.
+func Catalogue() []Entry {
+	pages := findings.Pages()
+	entries := make([]Entry, len(pages))
+	for i, p := range pages {
+		entries[i] = entry(p)
+	}
+	return entries
 }
 
-// Catalogue returns the entries of all codes, sorted by code.
-func Catalogue() []Entry { return slices.Clone(catalogue) }
+func entry(p *findings.Page) Entry {
+	return Entry{Code: p.Code, Title: p.Title, Text: p.Summary, Page: p.Text}
+}
 
 // Lookup returns the entry of a code, whatever its case and with or without BPF-.
 func Lookup(code string) (Entry, bool) {
-	code = strings.ToLower(strings.TrimPrefix(strings.ToLower(code), "bpf-"))
-	for _, e := range catalogue {
-		if strings.ToLower(strings.TrimPrefix(e.Code, "BPF-")) == code {
-			return e, true
+	code = short(code)
+	for _, p := range findings.Pages() {
+		if short(p.Code) == code {
+			return entry(p), true
 		}
 	}
 	return Entry{}, false
+}
+
+func short(code string) string { return strings.TrimPrefix(strings.ToLower(code), "bpf-") }
+
+// Nearest returns the codes that a mistyped code may have meant, the most likely
+// first, three at most.
+func Nearest(code string) []string {
+	code = short(code)
+	type guess struct {
+		code     string
+		distance int
+	}
+	var guesses []guess
+	for _, p := range findings.Pages() {
+		have := short(p.Code)
+		d := distance(code, have)
+		if code != "" && (strings.Contains(have, code) || strings.Contains(code, have)) {
+			d = 0
+		}
+		for word := range strings.SplitSeq(have, "-") {
+			if len(word) > 3 && strings.Contains(code, word) {
+				d = min(d, max(len(code), len(have))/4+1)
+			}
+		}
+		if d <= max(len(code), len(have))/3 {
+			guesses = append(guesses, guess{p.Code, d})
+		}
+	}
+	slices.SortStableFunc(guesses, func(a, b guess) int { return a.distance - b.distance })
+	var codes []string
+	for _, g := range guesses[:min(len(guesses), 3)] {
+		codes = append(codes, g.code)
+	}
+	return codes
+}
+
+// distance is the Levenshtein distance of two words.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			diagonal, row[j+1] = row[j+1], min(row[j]+1, row[j+1]+1, diagonal+cost)
+		}
+	}
+	return row[len(b)]
 }
 
 // A template is the beginning of a message of the verifier and the code of the
