@@ -97,6 +97,11 @@ type Outcome struct {
 	Err error
 	// CompileErrors: clang found errors in the source; they are in Compile.Diagnostics.
 	CompileErrors bool
+
+	// What a run that finds evidence needs to do the same again.
+	request Request
+	options verifier.Options
+	path    func(string) string // from line information to reports
 }
 
 // ProgramOutcome is what is known of one program.

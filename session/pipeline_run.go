@@ -203,6 +203,7 @@ func (p *pipeline) parse() error {
 	if err := p.choosePrograms(); err != nil {
 		return err
 	}
+	p.out.request, p.out.options, p.out.path = p.req, p.verifierOptions(), p.sourcePath
 	p.out.Sources = p.sources()
 	return nil
 }

@@ -257,10 +257,7 @@ func (p *pipeline) analyze(in verifier.Input) (*verifier.Result, error) {
 			fmt.Errorf("it took longer than the limit of %s (limits.timeout)", limit.Round(time.Millisecond)))
 		defer cancel()
 	}
-	result, err := verifier.Analyze(ctx, in, verifier.Options{
-		Termination: p.cfg.termination,
-		Limits:      verifier.Limits{Nodes: p.cfg.LimitNodes.Value, Visits: p.cfg.LimitVisits.Value},
-	})
+	result, err := verifier.Analyze(ctx, in, p.out.options)
 	if ctx.Err() != nil && (err != nil || result == nil || result.Verdict == verifier.Unknown) {
 		return nil, context.Cause(ctx)
 	}

@@ -1,0 +1,193 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"reflect"
+	"slices"
+
+	"bpfls/explain"
+	"bpfls/repair"
+	"bpfls/verifier"
+)
+
+// Evidence finds out about a finding of the newest verdict of a source: what fact is
+// missing, which changes make it go away, and whether the program is wrong or the
+// verifier lost something. It compiles and verifies copies, for as long as the
+// context allows, and keeps the result with the verdict. The finding is one of
+// Outcome.Report of the source at path; it is returned with MissingFact and Evidence
+// filled in, its places in the text that was compiled.
+func (s *Session) Evidence(ctx context.Context, path string, f explain.Finding) (explain.Finding, error) {
+	path = filepath.Clean(path)
+	s.mu.Lock()
+	trusted := !s.opt.Untrusted
+	var out *Outcome
+	if r := s.records[path]; r != nil && r.verdict != nil {
+		out = r.verdict.outcome
+		s.use(r)
+	}
+	s.mu.Unlock()
+	switch {
+	case !trusted:
+		return f, errors.New("the workspace is not trusted: nothing is compiled")
+	case out == nil:
+		return f, fmt.Errorf("%s: it was not verified yet, or too long ago; verify it again", path)
+	}
+	for _, p := range out.Programs {
+		if p.Report == nil {
+			continue
+		}
+		for i := range p.Report.Findings {
+			if reflect.DeepEqual(p.Report.Findings[i], f) {
+				return out.Evidence(ctx, p, i)
+			}
+		}
+	}
+	return f, fmt.Errorf("%s: the finding is not one of the newest verdict", path)
+}
+
+// Probe asks whether an expression is provable at the beginning of a line of the
+// present text of a file, in each program that the line belongs to.
+func (s *Session) Probe(ctx context.Context, path string, line int, expression string) ([]ProbeAnswer, error) {
+	view := s.View(ctx, path)
+	if len(view.Runs) == 0 {
+		return nil, fmt.Errorf("%s: it was not verified yet", path)
+	}
+	var answers []ProbeAnswer
+	for _, run := range view.Runs {
+		compiled, ok := run.Lines.Compiled(line)
+		if !ok {
+			return nil, fmt.Errorf("%s:%d: the line was edited since it was verified", path, line)
+		}
+		answers = append(answers, run.Outcome.Probe(path, compiled, expression)...)
+	}
+	return answers, ctx.Err()
+}
+
+// ProbeAnswer is the answer of one program to a probe.
+type ProbeAnswer struct {
+	Program *ProgramOutcome
+	repair.Answer
+}
+
+// Probe asks whether an expression is provable at the beginning of a line of a file
+// (absolute), in each program that the line belongs to.
+func (o *Outcome) Probe(path string, line int, expression string) []ProbeAnswer {
+	var answers []ProbeAnswer
+	for _, p := range o.Programs {
+		if p.Report == nil || p.Result == nil {
+			continue
+		}
+		for _, l := range p.Report.Lines {
+			if l.Line == line && resolve(o.request.Path, l.File) == path {
+				answers = append(answers, ProbeAnswer{p, repair.Probe(o.subject(p), l.File, line, expression)})
+				break
+			}
+		}
+	}
+	return answers
+}
+
+// Evidence finds out about finding i of a program's report; see Session.Evidence.
+func (o *Outcome) Evidence(ctx context.Context, p *ProgramOutcome, i int) (explain.Finding, error) {
+	req := repair.Request{Subject: o.subject(p), Finding: i}
+	for _, other := range o.Programs {
+		if other != p && other.Report != nil {
+			req.Others = append(req.Others, o.subject(other))
+		}
+	}
+	if o.Compile != nil {
+		req.Judge = copyJudge{o}
+	}
+	return repair.Evidence(ctx, req)
+}
+
+func (o *Outcome) subject(p *ProgramOutcome) *repair.Subject {
+	s := &repair.Subject{
+		Object: o.Object, Program: p.Program, Platform: o.Platform, Type: p.Type,
+		Result: p.Result, Options: o.options, Report: p.Report,
+		Sources: o.Sources, Path: o.path, Writable: o.writable,
+	}
+	if o.Compile != nil {
+		for _, f := range o.Compile.Flags {
+			s.Flags = append(s.Flags, f.Args...)
+		}
+	}
+	return s
+}
+
+// writable reports whether a file that was compiled is one of the user's: the source
+// itself, or a header below its directory or that of the settings.
+func (o *Outcome) writable(file string) bool {
+	path := resolve(o.request.Path, file)
+	if path == o.request.Path {
+		return true
+	}
+	rel, err := filepath.Rel(filepath.Dir(o.request.Path), path)
+	return err == nil && filepath.IsLocal(rel) && o.Compile != nil && slices.Contains(o.Compile.Files, path)
+}
+
+// copyJudge runs changed copies of the sources of an outcome through the pipeline.
+type copyJudge struct{ out *Outcome }
+
+func (j copyJudge) Judge(ctx context.Context, c repair.Change) (*repair.Judged, error) {
+	req := j.out.request
+	req.NoFacts, req.Progress = true, nil
+	req.Display = j.out.Report.Path
+	overlay := map[string][]byte{}
+	for path, text := range req.Overlay {
+		overlay[path] = text
+	}
+	// What is changed is what was compiled, whatever became of the files since.
+	for path, text := range j.out.Compile.Sources {
+		if j.out.writable(path) {
+			overlay[path] = text
+		}
+	}
+	byFile := map[string][]explain.Edit{}
+	for _, e := range c.Edits {
+		path := resolve(req.Path, e.Range.File)
+		byFile[path] = append(byFile[path], e)
+	}
+	for path, edits := range byFile {
+		text, ok := overlay[path]
+		if !ok {
+			return nil, fmt.Errorf("%s: it cannot be changed, as its text is not known", path)
+		}
+		changed, err := repair.Apply(text, edits)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		overlay[path] = changed
+	}
+	req.Overlay = overlay
+	req.Choices.Clang.Flags = append(slices.Clone(req.Choices.Clang.Flags), c.Flags...)
+	out := Run(ctx, req)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	judged := &repair.Judged{}
+	if out.Err != nil {
+		if out.Compile == nil {
+			return nil, out.Err // clang could not be run
+		}
+		judged.Error = out.Err.Error()
+		return judged, nil
+	}
+	for _, p := range out.Programs {
+		if p.Report != nil {
+			judged.Programs = append(judged.Programs, out.subject(p))
+		}
+	}
+	return judged, nil
+}
+
+// verifierOptions are the options that a program was verified with.
+func (p *pipeline) verifierOptions() verifier.Options {
+	return verifier.Options{
+		Termination: p.cfg.termination,
+		Limits:      verifier.Limits{Nodes: p.cfg.LimitNodes.Value, Visits: p.cfg.LimitVisits.Value},
+	}
+}
