@@ -1,0 +1,1003 @@
+package verifier
+
+import (
+	"slices"
+
+	"bpfls/isa"
+	"bpfls/verifier/cfg"
+	"bpfls/verifier/zone"
+)
+
+// SubjectKind is a kind of thing that a slice follows.
+type SubjectKind uint8
+
+// The kinds of subjects.
+const (
+	SubjectRegister   SubjectKind = iota // Reg
+	SubjectStack                         // bytes of the stack: Offset, Size
+	SubjectPacketSize                    // how long the packet is known to be
+)
+
+// Subject is what a slice follows backward: a register, bytes of the stack, or
+// the size of the packet.
+type Subject struct {
+	Kind   SubjectKind
+	Reg    int8
+	Offset int // bytes from the top of the frame of the step's point: -8 is r10-8
+	Size   int // bytes
+}
+
+// Fact is what is known of a subject at a point. Of the packet's size it is
+// Value.Signed.
+type Fact struct {
+	Subject Subject
+	Value   Value
+}
+
+// StepKind says what an instruction did to the subject of a step.
+type StepKind uint8
+
+// The kinds of steps.
+const (
+	StepEntry      StepKind = iota // the subject is what the program begins with, or was never set
+	StepConstant                   // set to a constant
+	StepAddress                    // set to a map, a map's value or a function
+	StepLoad                       // loaded from memory that the verifier does not track, or from the context
+	StepCopy                       // copied from Sources
+	StepCompute                    // computed from Sources
+	StepSpill                      // stored to the stack
+	StepFill                       // loaded from the stack
+	StepMayStore                   // a store that may have hit it, at an offset that is not known exactly
+	StepCall                       // returned by a helper, or written by it
+	StepInvalidate                 // made unknown by a call
+	StepNarrow                     // restricted by a branch: see Edge
+	StepJoin                       // ways meet on which different things are known of it: see Ways
+	StepLoop                       // as StepJoin, at the head of a loop: what is known there holds in every turn
+	StepCheck                      // the check that the slice explains
+)
+
+// Step is an instruction that takes part in what is known at the check.
+type Step struct {
+	Point   Point
+	Kind    StepKind
+	Subject Subject // behind the instruction; of a join before it
+	Sources []Subject
+	// Before is what is known of the first of Sources before the instruction (of
+	// Subject, for StepNarrow and StepInvalidate), After of Subject behind it.
+	Before, After Value
+	// Edge is the slot to which a branch leads where its condition restricts the
+	// subject (StepNarrow); -1 otherwise.
+	Edge int
+	// Narrow32 says that the instruction keeps the low 32 bits of its result only.
+	Narrow32 bool
+	Ways     []Way // of StepJoin and StepLoop, in label order
+	// Control says that the subject decides only whether control gets to the check;
+	// it is no part of what is checked.
+	Control bool
+
+	node cfg.NodeID
+}
+
+// Way is one of the ways that meet at a join.
+type Way struct {
+	From  Point // the last instruction on it: the branch, for an edge of one
+	Edge  int   // slot to which a branch leads; -1 where From is no branch
+	Value Value // of the step's subject
+	// Branch is the last branch whose condition holds on this way alone, with the
+	// edge taken; its Point is invalid (Slot -1) where there is none.
+	Branch     Point
+	BranchEdge int
+	Back       bool // leads back to the head of a loop
+	// What becomes of the check if the program comes by this way only, and where
+	// that is known (Followed): whether it gets there, and whether the check holds.
+	Followed, Reaches, Proven bool
+	// Guards tells of the branches between the join and the check what is known of
+	// their operands on this way.
+	Guards []Guard
+}
+
+// Guard is a branch that control passes on every way from a join to the check.
+type Guard struct {
+	Point Point // the jump
+	Edge  int   // slot to which it leads on the way to the check
+	Reg   int8  // its left operand
+	Value Value // of Reg, before the jump
+}
+
+// Slice returns the steps that led to what is known at a check, the oldest first;
+// the last one is the check itself. It follows data: registers through copies,
+// arithmetic, calls, the stack and frames, and what branches say of them; and
+// control where ways met on which more was known. It is computed when asked for,
+// and bounded.
+func (r *Result) Slice(p Point, c Check) []Step {
+	a := r.analysis
+	if a == nil {
+		return nil
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	id := a.node(p)
+	if id == cfg.NoNode {
+		return nil
+	}
+	s := &slicer{run: a.behind(), seen: map[sliceAt]bool{}, states: map[cfg.NodeID]state{}}
+	if c.Kind == CheckLoopCount {
+		s.run = a.run
+	}
+	defer s.close()
+	return s.slice(id, &c)
+}
+
+// The bounds of a slice.
+const (
+	maxSliceVisits = 40_000 // pairs of a node and a subject
+	maxSliceSteps  = 256
+	maxFollow      = 2_000 // nodes on the ways from a join to the check
+)
+
+// subject is a Subject with stack bytes counted from the lowest one of all frames.
+type subject struct {
+	kind      SubjectKind
+	reg       isa.Reg
+	off, size int
+}
+
+type sliceAt struct {
+	node cfg.NodeID
+	what subject
+	ctl  bool
+}
+
+// slicer computes one slice.
+type slicer struct {
+	*run
+	seen   map[sliceAt]bool
+	work   []sliceAt
+	steps  []Step
+	states map[cfg.NodeID]state // before nodes, kept until close
+	pairs  int                  // of a node and a subject
+}
+
+func (s *slicer) close() {
+	for id, st := range s.states {
+		s.drop(&st)
+		delete(s.states, id)
+	}
+}
+
+// at returns the state before a node. It belongs to the slicer.
+func (s *slicer) at(id cfg.NodeID) *state {
+	if st, ok := s.states[id]; ok {
+		return &st
+	}
+	// States inside a chain are computed from its start: keep all of them.
+	start := id
+	for s.inner[start] {
+		if _, ok := s.states[start]; ok {
+			break
+		}
+		start = s.g.Predecessors(start)[0]
+	}
+	st, ok := s.states[start]
+	if !ok {
+		st = s.pre[start].share()
+		s.states[start] = st
+	}
+	for n := start; n != id; n = s.next[n] {
+		if s.fail[n] != nil && !s.assuming {
+			st = s.post[n].share() // what is known behind a failure is kept there
+		} else {
+			st = st.share()
+			s.runNode(&st, n, nil)
+		}
+		s.states[s.next[n]] = st
+	}
+	return &st
+}
+
+// runNode runs a node as advance does, but records nothing. failed, if not nil, is told
+// which checks could not be proven.
+func (s *slicer) runNode(st *state, id cfg.NodeID, failed func(check int)) {
+	if st.bottom() {
+		return
+	}
+	checks := s.g.Checks(id)
+	if s.g.Kind(id) == cfg.Counter {
+		checks = nil
+	}
+	for i := range checks {
+		c := &checks[i]
+		if _, ok := s.check(st, c, id); ok || s.reject != nil {
+			continue
+		}
+		if failed != nil {
+			failed(i)
+		}
+		if c.Kind == cfg.FuncConstraint {
+			if _, inner, _ := s.checkFunction(st, c, id); inner != nil {
+				c = inner
+			}
+		}
+		s.grant(st, c, nil)
+	}
+	s.transfer(st, id)
+	st.m = nil
+	if st.bottom() {
+		s.drop(st)
+	}
+}
+
+// behindNode returns the state behind a node; the caller drops it.
+func (s *slicer) behindNode(id cfg.NodeID) state {
+	if s.next[id] == cfg.NoNode || s.fail[id] != nil {
+		return s.post[id].share()
+	}
+	return s.at(s.next[id]).share()
+}
+
+// value returns what a state knows of a subject.
+func (s *slicer) value(st *state, x subject) Value {
+	if st.bottom() {
+		return Value{}
+	}
+	v := view{z: st.z.Zone, t: st.t.types, tab: s.tab}
+	if n, ok := v.z.Interval(reg(isa.R10, zone.KindStackOffset)).Singleton(); ok && n.FitsInt64() {
+		v.top = n.Int64()
+	}
+	switch x.kind {
+	case SubjectRegister:
+		o := zone.RegSlot(x.reg)
+		return v.value(o, v.t.of(o))
+	case SubjectPacketSize:
+		top := rangeOf(zone.Top(), 0)
+		val := Value{Types: TypeNumber, Offset: top, Region: top, MapFD: top, Unsigned: top}
+		val.Signed = rangeOf(v.z.Interval(zone.PacketSize), 0)
+		return val
+	}
+	top := rangeOf(zone.Top(), 0)
+	val := Value{Types: TypeAny, Signed: top, Unsigned: top, Offset: top, Region: top, MapFD: top}
+	o, ok := s.tab.Lookup(x.off, x.size)
+	if ok {
+		if _, here := st.s.find(x.off, x.size); here {
+			val = v.value(o, v.t.of(o))
+		}
+	}
+	if x.off+x.size <= st.s.bytes() && st.s.allNumbers(x.off, x.off+x.size) {
+		if val.Types&TypeNumber == 0 || !ok {
+			val.Types = TypeNumber
+		} else {
+			val = v.value(o, TypeNumber)
+		}
+	}
+	return val
+}
+
+// public returns a subject with stack bytes counted from the top of a node's frame.
+func (s *slicer) public(x subject, id cfg.NodeID) Subject {
+	out := Subject{Kind: x.kind, Reg: -1}
+	switch x.kind {
+	case SubjectRegister:
+		out.Reg = int8(x.reg)
+	case SubjectStack:
+		out.Offset, out.Size = x.off-s.frameTop(id), x.size
+	}
+	return out
+}
+
+// frameTop is the offset of the top of a node's frame.
+func (s *slicer) frameTop(id cfg.NodeID) int { return s.stackSize - (s.g.Depth(id)-1)*s.frameSize }
+
+func (s *slicer) point(id cfg.NodeID) Point {
+	return Point{Slot: s.g.Slot(id), CallPath: s.g.CallPath(id)}
+}
+
+// edge returns the slot that an assumption's branch leads to, or -1.
+func (s *slicer) edge(id cfg.NodeID) int {
+	if op := s.g.Op(id); op.Kind == cfg.Assume {
+		return int(op.To)
+	}
+	return -1
+}
+
+func (s *slicer) record(id cfg.NodeID, st Step) {
+	if len(s.steps) >= maxSliceSteps {
+		return
+	}
+	st.node = id
+	st.Point = s.point(id)
+	if st.Kind != StepNarrow {
+		st.Edge = -1
+	}
+	s.steps = append(s.steps, st)
+}
+
+// push goes on with a subject before a node.
+func (s *slicer) push(id cfg.NodeID, x subject, ctl bool) {
+	at := sliceAt{id, x, ctl}
+	if s.seen[at] || ctl && s.seen[sliceAt{id, x, false}] || s.pairs >= maxSliceVisits {
+		return
+	}
+	s.seen[at] = true
+	s.pairs++
+	s.work = append(s.work, at)
+}
+
+func register(r isa.Reg) subject { return subject{kind: SubjectRegister, reg: r} }
+
+// slice computes the steps to a check of a node.
+func (s *slicer) slice(id cfg.NodeID, c *Check) []Step {
+	st := s.at(id)
+	checks := s.g.Checks(id)
+	index := -1
+	for i := range checks {
+		if CheckKind(checks[i].Kind) == c.Kind && s.g.CheckText(id, &checks[i]) == c.Text {
+			index = i
+		}
+	}
+	last := Step{Kind: StepCheck, Subject: Subject{Kind: SubjectPacketSize, Reg: -1}}
+	if c.Reg >= 0 {
+		x := register(isa.Reg(c.Reg))
+		last.Subject = s.public(x, id)
+		last.After = s.value(st, x)
+	}
+	if c.Kind == CheckLoopCount {
+		s.loopExits(id)
+	} else {
+		for _, x := range s.subjects(st, id, c) {
+			s.push(id, x, false)
+		}
+	}
+	s.follow()
+	s.explainJoins(id, index)
+	slices.SortStableFunc(s.steps, func(a, b Step) int { return int(s.position(a.node) - s.position(b.node)) })
+	last.node, last.Point, last.Edge = id, s.point(id), -1
+	return append(s.steps, last)
+}
+
+// position orders nodes by the weak topological order.
+func (s *slicer) position(id cfg.NodeID) int32 { return s.g.WTO.Position[id] }
+
+// subjects returns what a check is about.
+func (s *slicer) subjects(st *state, id cfg.NodeID, c *Check) []subject {
+	var out []subject
+	if c.Reg >= 0 {
+		out = append(out, register(isa.Reg(c.Reg)))
+	}
+	if c.Other >= 0 && c.Other != c.Reg {
+		out = append(out, register(isa.Reg(c.Other)))
+	}
+	if st.bottom() || c.Reg < 0 {
+		return out
+	}
+	t := st.typeOf(isa.Reg(c.Reg))
+	switch {
+	case c.Kind == CheckAccess && t&TypePacket != 0 && t&TypeUninit == 0:
+		out = append(out, subject{kind: SubjectPacketSize})
+	case t == TypeStack && (c.Kind == CheckMapKeyValue || c.Kind == CheckAccess && c.Mode == AccessRead):
+		width := zone.Single(int64(c.Width))
+		switch {
+		case c.Kind == CheckMapKeyValue && c.Other >= 0:
+			size := valueSize
+			if c.Key {
+				size = keySize
+			}
+			width = s.mapRange(st, isa.Reg(c.Other), size)
+		case c.Other >= 0:
+			width = st.interval(reg(isa.Reg(c.Other), zone.KindSValue))
+		}
+		off := st.interval(reg(isa.Reg(c.Reg), zone.KindStackOffset)).Add(zone.Single(int64(c.Offset)))
+		if at := s.place(off, width); s.fits(&at) && at.size > 0 {
+			out = append(out, subject{kind: SubjectStack, off: at.off, size: at.size})
+		}
+	}
+	return out
+}
+
+// loopExits follows what decides when a loop ends: the operands of the branches
+// that leave it.
+func (s *slicer) loopExits(head cfg.NodeID) {
+	w := s.g.WTO
+	var c *cfg.Cycle
+	for i := range w.Cycles {
+		h := w.Cycles[i].Head
+		if h == head || s.g.Slot(h) == s.g.Slot(head) && s.g.Nodes[h].Frame == s.g.Nodes[head].Frame {
+			c = &w.Cycles[i]
+		}
+	}
+	if c == nil {
+		return
+	}
+	inside := func(id cfg.NodeID) bool { p := s.position(id); return c.Begin <= p && p < c.End }
+	for i := c.Begin; i < c.End; i++ {
+		id := w.Order[i]
+		op := s.g.Op(id)
+		if op.Kind != cfg.Instruction || op.Inst.Kind != isa.Jump || !op.Inst.Cond {
+			continue
+		}
+		leaves := false
+		for _, n := range s.g.Successors(id) {
+			for _, m := range s.g.Successors(n) {
+				leaves = leaves || !inside(m)
+			}
+			leaves = leaves || !inside(n)
+		}
+		if leaves {
+			for x := isa.Reg(0); x <= 9; x++ {
+				if op.Use&(1<<x) != 0 {
+					s.push(id, register(x), false)
+				}
+			}
+		}
+	}
+}
+
+// run1 follows subjects backward until nothing is left.
+func (s *slicer) follow() {
+	for len(s.work) > 0 {
+		at := s.work[len(s.work)-1]
+		s.work = s.work[:len(s.work)-1]
+		if len(s.states) > 4096 {
+			s.close()
+		}
+		s.back(at.node, at.what, at.ctl)
+	}
+}
+
+// back goes from a subject before a node to what it was behind the nodes that
+// control comes from.
+func (s *slicer) back(id cfg.NodeID, x subject, ctl bool) {
+	preds := s.g.Predecessors(id)
+	if id == s.g.Entry() || len(preds) == 0 {
+		s.record(id, Step{Kind: StepEntry, Subject: s.public(x, id), After: s.value(s.at(id), x), Control: ctl})
+		return
+	}
+	reached := 0
+	for _, p := range preds {
+		if s.reached[p] {
+			reached++
+		}
+	}
+	if reached > 1 {
+		s.ways(id, x, ctl)
+	}
+	for _, p := range preds {
+		if s.reached[p] {
+			s.through(p, x, ctl)
+		}
+	}
+}
+
+// ways notes that ways meet on which different things are known of x.
+func (s *slicer) ways(id cfg.NodeID, x subject, ctl bool) {
+	step := Step{Kind: StepJoin, Subject: s.public(x, id), After: s.value(&s.pre[id], x), Control: ctl}
+	if s.cycleOf[id] >= 0 {
+		step.Kind = StepLoop
+	}
+	same := true
+	for _, p := range s.g.Predecessors(id) {
+		st := &s.post[p]
+		if st.bottom() {
+			continue
+		}
+		v := s.value(st, x)
+		w := Way{From: s.point(p), Edge: s.edge(p), Value: v, Branch: Point{Slot: -1}, BranchEdge: -1}
+		w.Back = s.cycleOf[id] >= 0 && (p == id || s.position(p) >= s.position(id))
+		same = same && v == step.After
+		step.Ways = append(step.Ways, w)
+	}
+	if len(step.Ways) < 2 || same {
+		return
+	}
+	s.record(id, step)
+}
+
+// through goes from a subject behind node p to what it was made of.
+func (s *slicer) through(p cfg.NodeID, x subject, ctl bool) {
+	op := s.g.Op(p)
+	switch op.Kind {
+	case cfg.Entry, cfg.Final, cfg.Counter:
+		s.push(p, x, ctl)
+		return
+	case cfg.Assume:
+		s.throughBranch(p, x, ctl)
+		return
+	}
+	in := &op.Inst
+	switch x.kind {
+	case SubjectRegister:
+		s.throughRegister(p, in, op, x, ctl)
+	case SubjectStack:
+		s.throughStack(p, in, op, x, ctl)
+	case SubjectPacketSize:
+		if op.Contract >= 0 && s.g.Contracts[op.Contract].ReallocatesPacket {
+			st := s.behindNode(p)
+			s.record(p, Step{Kind: StepInvalidate, Subject: s.public(x, p), Before: s.value(s.at(p), x), After: s.value(&st, x), Control: ctl})
+			s.drop(&st)
+			return
+		}
+		s.push(p, x, ctl)
+	}
+}
+
+// throughBranch notes that a branch restricts x, if it does.
+func (s *slicer) throughBranch(p cfg.NodeID, x subject, ctl bool) {
+	if x.kind != SubjectStack || s.g.Op(p).Use != 0 {
+		st := s.behindNode(p)
+		before, after := s.value(s.at(p), x), s.value(&st, x)
+		narrowed := before != after
+		if !narrowed && x.kind == SubjectRegister && !st.bottom() {
+			narrowed = s.nearerToEnd(s.at(p), &st, x.reg)
+		}
+		s.drop(&st)
+		if narrowed {
+			s.record(p, Step{Kind: StepNarrow, Subject: s.public(x, p), Before: before, After: after, Edge: s.edge(p), Control: ctl})
+			if x.kind == SubjectPacketSize {
+				return // what was known before is less
+			}
+		}
+	}
+	s.push(p, x, ctl)
+}
+
+// nearerToEnd reports whether a packet pointer is known to lie further before the
+// packet's end behind a branch than before it.
+func (s *slicer) nearerToEnd(before, after *state, r isa.Reg) bool {
+	if before.bottom() || after.bottom() || after.typeOf(r) != TypePacket {
+		return false
+	}
+	v := reg(r, zone.KindPacketOffset)
+	old, now := before.z.Difference(v, zone.PacketSize), after.z.Difference(v, zone.PacketSize)
+	return now.Hi.Less(old.Hi)
+}
+
+// throughRegister goes through an instruction that may write register x.
+func (s *slicer) throughRegister(p cfg.NodeID, in *isa.Inst, op *cfg.Op, x subject, ctl bool) {
+	r := x.reg
+	step := Step{Kind: StepCompute, Subject: s.public(x, p), Control: ctl}
+	var sources []subject
+	call := false
+	switch in.Kind {
+	case isa.Bin:
+		if in.Dst != r {
+			s.push(p, x, ctl)
+			return
+		}
+		bop := isa.BinOp(in.Op)
+		moves := bop == isa.Mov || bop >= isa.MovSX8
+		if !moves {
+			sources = append(sources, register(in.Dst))
+		}
+		if !in.UseImm && !(in.Src == in.Dst && !moves) {
+			sources = append(sources, register(in.Src))
+		}
+		step.Narrow32 = !in.Is64
+		switch {
+		case moves && in.UseImm:
+			step.Kind = StepConstant
+		case bop == isa.Mov && in.Is64:
+			step.Kind = StepCopy
+		case bop == isa.Xor && !in.UseImm && in.Src == in.Dst:
+			step.Kind, sources = StepConstant, nil
+		}
+	case isa.Un:
+		if in.Dst != r {
+			s.push(p, x, ctl)
+			return
+		}
+		sources = []subject{x}
+	case isa.LoadMapFD, isa.LoadMapAddress, isa.LoadPseudo:
+		if in.Dst != r {
+			s.push(p, x, ctl)
+			return
+		}
+		step.Kind = StepAddress
+	case isa.Load:
+		if in.Dst != r {
+			s.push(p, x, ctl)
+			return
+		}
+		step.Kind = StepLoad
+		if at, ok := s.stackPlace(p, in.Src, in.Off, int(in.Width)); ok && s.fits(&at) {
+			step.Kind = StepFill
+			sources = []subject{{kind: SubjectStack, off: at.off, size: at.size}}
+		}
+	case isa.Call, isa.CallBuiltin, isa.CallBTF, isa.CallX, isa.Packet:
+		call = true
+	case isa.Atomic:
+		dst := in.Src
+		if isa.AtomicOp(in.Op) == isa.AtomicCmpXchg {
+			dst = 0
+		}
+		if !in.Fetch || dst != r {
+			s.push(p, x, ctl)
+			return
+		}
+		step.Kind = StepLoad
+	case isa.CallLocal:
+		s.push(p, x, ctl)
+		return
+	case isa.Exit:
+		f := s.g.Frame(p)
+		switch {
+		case f.Depth > 1 && r >= 6 && r <= 9:
+			s.push(f.Call, x, ctl) // kept by the caller
+			return
+		case f.Depth > 1 && r >= 1 && r <= 5:
+			step.Kind = StepInvalidate
+		default:
+			s.push(p, x, ctl)
+			return
+		}
+	default:
+		s.push(p, x, ctl)
+		return
+	}
+	before := s.at(p)
+	after := s.behindNode(p)
+	defer s.drop(&after)
+	if call {
+		switch {
+		case r == 0:
+			step.Kind = StepCall
+		case r <= 5:
+			step.Kind = StepInvalidate
+		case op.Contract >= 0 && s.g.Contracts[op.Contract].ReallocatesPacket && !before.bottom() && before.typeOf(r)&TypePacket != 0:
+			step.Kind = StepInvalidate
+		default:
+			s.push(p, x, ctl)
+			return
+		}
+	}
+	step.After = s.value(&after, x)
+	switch {
+	case step.Kind == StepInvalidate:
+		step.Before = s.value(before, x)
+	case len(sources) > 0:
+		step.Before = s.value(before, sources[0])
+	}
+	for _, y := range sources {
+		step.Sources = append(step.Sources, s.public(y, p))
+		s.push(p, y, ctl)
+	}
+	s.record(p, step)
+}
+
+// stackPlace returns where on the stack a node's access is; ok is false if it goes
+// elsewhere for sure.
+func (s *slicer) stackPlace(p cfg.NodeID, base isa.Reg, off int32, width int) (place, bool) {
+	if base == isa.R10 {
+		return s.placeN(zone.Single(int64(s.frameTop(p))+int64(off)), width), true
+	}
+	st := s.at(p)
+	if st.bottom() || st.typeOf(base)&TypeStack == 0 {
+		return place{}, false
+	}
+	return s.placeN(st.interval(reg(base, zone.KindStackOffset)).Add(zone.Single(int64(off))), width), true
+}
+
+// throughStack goes through an instruction that may write the stack bytes x.
+func (s *slicer) throughStack(p cfg.NodeID, in *isa.Inst, op *cfg.Op, x subject, ctl bool) {
+	var at place
+	hit := false
+	kind := StepSpill
+	switch in.Kind {
+	case isa.Store, isa.Atomic:
+		at, hit = s.stackPlace(p, in.Dst, in.Off, int(in.Width))
+	case isa.Call, isa.CallBuiltin, isa.CallBTF:
+		if op.Contract < 0 {
+			break
+		}
+		c := &s.g.Contracts[op.Contract]
+		kind = StepCall
+		st := s.at(p)
+		if st.bottom() {
+			break
+		}
+		for _, pair := range c.Pairs {
+			if pair.Writable && st.typeOf(pair.Mem)&TypeStack != 0 {
+				at = s.place(st.interval(reg(pair.Mem, zone.KindStackOffset)), st.interval(reg(pair.Size, zone.KindSValue)))
+				hit = true
+			}
+		}
+		if c.ReallocatesPacket && !hit {
+			if o, ok := s.tab.Lookup(x.off, x.size); ok && st.t.tracked(o) && st.t.of(o)&TypePacket != 0 {
+				after := s.behindNode(p)
+				s.record(p, Step{Kind: StepInvalidate, Subject: s.public(x, p), Before: s.value(st, x), After: s.value(&after, x), Control: ctl})
+				s.drop(&after)
+				return
+			}
+		}
+	case isa.Exit:
+		if d := s.g.Depth(p); d > 1 && x.off+x.size <= s.frameTop(p) && x.off >= s.frameTop(p)-s.frameSize {
+			s.record(p, Step{Kind: StepInvalidate, Subject: s.public(x, p), Control: ctl})
+			return
+		}
+	}
+	if !hit {
+		s.push(p, x, ctl)
+		return
+	}
+	if !at.exact {
+		lo, hi, ok := s.bytes(&at)
+		if !ok || hi <= x.off || x.off+x.size <= lo {
+			s.push(p, x, ctl)
+			return
+		}
+		after := s.behindNode(p)
+		s.record(p, Step{Kind: StepMayStore, Subject: s.public(x, p), Before: s.value(s.at(p), x), After: s.value(&after, x), Control: ctl})
+		s.drop(&after)
+		s.push(p, x, ctl)
+		return
+	}
+	lo, hi := max(at.off, x.off), min(at.off+at.size, x.off+x.size)
+	if lo >= hi {
+		s.push(p, x, ctl)
+		return
+	}
+	part := subject{kind: SubjectStack, off: lo, size: hi - lo}
+	step := Step{Kind: kind, Subject: s.public(part, p), Control: ctl}
+	after := s.behindNode(p)
+	step.After = s.value(&after, part)
+	s.drop(&after)
+	if in.Kind == isa.Store && !in.UseImm {
+		src := register(in.Src)
+		step.Sources = []Subject{s.public(src, p)}
+		step.Before = s.value(s.at(p), src)
+		s.push(p, src, ctl)
+	}
+	s.record(p, step)
+	// The other bytes were written before.
+	if lo > x.off {
+		s.push(p, subject{kind: SubjectStack, off: x.off, size: lo - x.off}, ctl)
+	}
+	if hi < x.off+x.size {
+		s.push(p, subject{kind: SubjectStack, off: hi, size: x.off + x.size - hi}, ctl)
+	}
+}
+
+// comparison is the condition of a branch that holds on a way.
+type comparison struct {
+	op      isa.Condition
+	dst     isa.Reg
+	src     isa.Reg
+	imm     int64
+	useImm  bool
+	is64    bool
+	touches uint16 // registers that it speaks of
+}
+
+func comparisonOf(op *cfg.Op) comparison {
+	in := &op.Inst
+	c := comparison{op: isa.Condition(in.Op), dst: in.Dst, useImm: in.UseImm, is64: in.Is64, touches: 1 << in.Dst}
+	if in.UseImm {
+		c.imm = in.Imm
+	} else {
+		c.src = in.Src
+		c.touches |= 1 << in.Src
+	}
+	return c
+}
+
+// opposite returns the condition that holds where c does not.
+func opposite(c isa.Condition) isa.Condition {
+	switch c {
+	case isa.EQ:
+		return isa.NE
+	case isa.NE:
+		return isa.EQ
+	case isa.SET:
+		return isa.NSET
+	case isa.NSET:
+		return isa.SET
+	case isa.LT:
+		return isa.GE
+	case isa.LE:
+		return isa.GT
+	case isa.GT:
+		return isa.LE
+	case isa.GE:
+		return isa.LT
+	case isa.SLT:
+		return isa.SGE
+	case isa.SLE:
+		return isa.SGT
+	case isa.SGT:
+		return isa.SLE
+	}
+	return isa.SLT
+}
+
+// contradicts reports whether one of the conditions is the opposite of c.
+func contradicts(known []comparison, c comparison) bool {
+	c.op = opposite(c.op)
+	return slices.Contains(known, c)
+}
+
+// without returns the conditions that speak of none of the registers.
+func without(known []comparison, registers uint16) []comparison {
+	if !slices.ContainsFunc(known, func(c comparison) bool { return c.touches&registers != 0 }) {
+		return known
+	}
+	return slices.DeleteFunc(slices.Clone(known), func(c comparison) bool { return c.touches&registers != 0 })
+}
+
+// conditions returns the conditions of the branches that control has passed since
+// the last place where ways met, as far as they still hold behind node p; and the
+// last of those branches.
+func (s *slicer) conditions(p cfg.NodeID) (known []comparison, last cfg.NodeID) {
+	last = cfg.NoNode
+	changed := uint16(0)
+	for id := p; ; {
+		op := s.g.Op(id)
+		if op.Kind == cfg.Assume {
+			if c := comparisonOf(op); c.touches&changed == 0 {
+				known = append(known, c)
+			}
+			if last == cfg.NoNode {
+				last = id
+			}
+		}
+		changed |= op.Def
+		preds := s.g.Predecessors(id)
+		if len(preds) != 1 || len(known) >= 32 {
+			return known, last
+		}
+		id = preds[0]
+	}
+}
+
+// explainJoins tells of the nearest joins of what the check is about what becomes
+// of the check on each way by itself.
+func (s *slicer) explainJoins(target cfg.NodeID, check int) {
+	var joins []int
+	for i := range s.steps {
+		st := &s.steps[i]
+		if st.Kind != StepJoin && st.Kind != StepLoop || st.Control {
+			continue
+		}
+		for j, p := range s.reachedPredecessors(st.node) {
+			if _, b := s.conditions(p); b != cfg.NoNode && j < len(st.Ways) {
+				st.Ways[j].Branch, st.Ways[j].BranchEdge = s.point(b), s.edge(b)
+			}
+		}
+		if st.Kind == StepJoin && s.position(st.node) < s.position(target) {
+			joins = append(joins, i)
+		}
+	}
+	slices.SortStableFunc(joins, func(a, b int) int { return int(s.position(s.steps[b].node) - s.position(s.steps[a].node)) })
+	for _, i := range joins[:min(len(joins), 3)] {
+		s.eachWay(&s.steps[i], target, check)
+	}
+}
+
+// reachedPredecessors returns the predecessors of a node that are reached, those
+// of the ways of a join there.
+func (s *slicer) reachedPredecessors(id cfg.NodeID) []cfg.NodeID {
+	var out []cfg.NodeID
+	for _, p := range s.g.Predecessors(id) {
+		if !s.post[p].bottom() {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// eachWay runs the nodes between a join and the check once for each way that leads
+// to the join, as if the program always came by that one. Conditions of branches are
+// remembered as they stand, so that a condition which is tested twice is known to
+// have the same outcome.
+func (s *slicer) eachWay(step *Step, target cfg.NodeID, check int) {
+	w := s.g.WTO
+	first, last := s.position(step.node), s.position(target)
+	if first < 0 || last < first || last-first > maxFollow {
+		return
+	}
+	region := w.Order[first : last+1]
+	for _, id := range region[1:] {
+		if s.cycleOf[id] >= 0 {
+			return // a loop between: ways mix there again and again
+		}
+	}
+	guards := s.guards(region)
+	for i, p := range s.reachedPredecessors(step.node) {
+		if i < len(step.Ways) {
+			s.alone(&step.Ways[i], p, region, guards, check)
+		}
+	}
+}
+
+// guards returns the assumptions that control passes on every way through a region
+// from its first node to its last.
+func (s *slicer) guards(region []cfg.NodeID) []cfg.NodeID {
+	first, last := s.position(region[0]), s.position(region[len(region)-1])
+	var out []cfg.NodeID
+	reach := make([]bool, len(region))
+	for i := len(region) - 2; i > 0 && len(out) < 8; i-- {
+		g := region[i]
+		if s.g.Kind(g) != cfg.Assume {
+			continue
+		}
+		clear(reach)
+		reach[0] = true
+		for j, id := range region[1:] {
+			if id == g {
+				continue
+			}
+			for _, p := range s.g.Predecessors(id) {
+				if at := s.position(p); at >= first && at <= last && at-first < int32(j+1) && reach[at-first] {
+					reach[j+1] = true
+				}
+			}
+		}
+		if !reach[len(region)-1] {
+			out = append(out, g)
+		}
+	}
+	return out
+}
+
+// alone runs a region for one way to its first node.
+func (s *slicer) alone(way *Way, p cfg.NodeID, region, guards []cfg.NodeID, check int) {
+	type outcome struct {
+		st    state
+		known []comparison
+	}
+	outs := make([]outcome, len(region))
+	defer func() {
+		for i := range outs {
+			s.drop(&outs[i].st)
+		}
+	}()
+	first, target := s.position(region[0]), region[len(region)-1]
+	way.Followed = true
+	for i, id := range region {
+		var st state
+		var known []comparison
+		if i == 0 {
+			st = s.post[p].share()
+			known, _ = s.conditions(p)
+		} else {
+			met := false
+			for _, q := range s.g.Predecessors(id) {
+				at := s.position(q) - first
+				if at < 0 || int(at) >= i || outs[at].st.bottom() {
+					continue
+				}
+				o := &outs[at]
+				s.join(&st, &o.st)
+				if !met {
+					known = o.known
+				} else {
+					known = slices.DeleteFunc(slices.Clone(known), func(c comparison) bool { return !slices.Contains(o.known, c) })
+				}
+				met = true
+			}
+		}
+		if st.bottom() {
+			continue
+		}
+		op := s.g.Op(id)
+		for _, g := range guards {
+			if s.g.Predecessors(g)[0] == id {
+				r := op.Inst.Dst
+				way.Guards = append(way.Guards, Guard{Point: s.point(id), Edge: s.edge(g), Reg: int8(r), Value: s.value(&st, register(r))})
+			}
+		}
+		if id == target {
+			way.Reaches, way.Proven = true, check >= 0
+			s.runNode(&st, id, func(c int) { way.Proven = way.Proven && c != check })
+			s.drop(&st)
+			return
+		}
+		if op.Kind == cfg.Assume {
+			c := comparisonOf(op)
+			if contradicts(known, c) {
+				s.drop(&st)
+				continue
+			}
+			known = append(slices.Clip(known), c)
+		}
+		s.runNode(&st, id, nil)
+		outs[i] = outcome{st, without(known, op.Def)}
+	}
+}
