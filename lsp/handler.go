@@ -24,6 +24,13 @@ var served = map[string]bool{
 	protocol.MethodTextDocumentDidSave:                true,
 	protocol.MethodTextDocumentDidClose:               true,
 	protocol.MethodTextDocumentHover:                  true,
+	protocol.MethodTextDocumentDocumentSymbol:         true,
+	protocol.MethodTextDocumentCodeLens:               true,
+	protocol.MethodTextDocumentCompletion:             true,
+	protocol.MethodTextDocumentSignatureHelp:          true,
+	protocol.MethodTextDocumentDiagnostic:             true,
+	protocol.MethodWorkspaceDiagnostic:                true,
+	protocol.MethodWorkspaceSymbol:                    true,
 	protocol.MethodWorkspaceDidChangeWatchedFiles:     true,
 	protocol.MethodWorkspaceDidChangeConfiguration:    true,
 	protocol.MethodWorkspaceDidChangeWorkspaceFolders: true,
@@ -75,7 +82,7 @@ func (s *server) answer(req *jsonrpc2.Request, result any, err error) (any, erro
 func (s *server) admit(req *jsonrpc2.Request) error {
 	method := req.Method()
 	switch {
-	case !served[method]:
+	case !s.serves(method):
 		return fmt.Errorf("%q: %w", method, jsonrpc2.ErrMethodNotFound)
 	case method == protocol.MethodExit:
 		return nil

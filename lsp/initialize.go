@@ -16,6 +16,9 @@ type initOptions struct {
 	Trusted *bool `json:"trusted"`
 	// Clangd: clangd serves the same files in this editor.
 	Clangd bool `json:"clangd"`
+	// Diagnostics is "pull" where the client asks for diagnostics and wants to be told
+	// none; else it is told them, unless pulling is all that it can do.
+	Diagnostics string `json:"diagnostics"`
 	// Settings for editors that have no workspace/configuration.
 	Settings json.RawMessage `json:"settings"`
 }
@@ -29,6 +32,7 @@ func (s *server) Initialize(_ context.Context, params *protocol.InitializeParams
 		}
 	}
 	s.features = featuresOf(params.Capabilities)
+	s.restrict(init)
 	s.clangd = init.Clangd
 	s.session.SetTrusted(init.Trusted == nil || *init.Trusted)
 	s.session.SetFolders(folders(params))
@@ -39,22 +43,62 @@ func (s *server) Initialize(_ context.Context, params *protocol.InitializeParams
 	}
 	sync := protocol.TextDocumentSyncKindIncremental
 	s.initialized.Store(true)
-	return &protocol.InitializeResult{
+	result := &protocol.InitializeResult{
 		ServerInfo: protocol.ServerInfo{Name: "bpfls", Version: protocol.NewOptional(s.opt.Version)},
 		Capabilities: protocol.ServerCapabilities{
 			PositionEncoding: encoding,
 			TextDocumentSync: &protocol.TextDocumentSyncOptions{
 				OpenClose: ptr(true), Change: &sync, Save: &protocol.SaveOptions{IncludeText: ptr(false)},
 			},
-			HoverProvider:          protocol.Boolean(true),
-			ExecuteCommandProvider: protocol.ExecuteCommandOptions{Commands: commandNames()},
 			Workspace: &protocol.WorkspaceOptions{
 				WorkspaceFolders: &protocol.WorkspaceFoldersServerCapabilities{
 					Supported: ptr(true), ChangeNotifications: protocol.Boolean(true),
 				},
 			},
 		},
-	}, nil
+	}
+	s.announce(&result.Capabilities)
+	return result, nil
+}
+
+// announce tells the client which requests are answered.
+func (s *server) announce(c *protocol.ServerCapabilities) {
+	if s.has("hover") {
+		c.HoverProvider = protocol.Boolean(true)
+	}
+	if s.has("documentSymbol") {
+		c.DocumentSymbolProvider = protocol.Boolean(true)
+	}
+	if s.has("workspaceSymbol") {
+		c.WorkspaceSymbolProvider = protocol.Boolean(true)
+	}
+	if s.has("codeLens") {
+		c.CodeLensProvider = &protocol.CodeLensOptions{}
+	}
+	if s.has("completion") {
+		c.CompletionProvider = &protocol.CompletionOptions{TriggerCharacters: []string{"\"", "/", "="}}
+	}
+	if s.has("signatureHelp") {
+		c.SignatureHelpProvider = &protocol.SignatureHelpOptions{TriggerCharacters: []string{"(", ","}}
+	}
+	if s.features.pull {
+		c.DiagnosticProvider = &protocol.DiagnosticOptions{Identifier: ptr("bpfls"), InterFileDependencies: true, WorkspaceDiagnostics: true}
+	}
+	if s.has("executeCommand") {
+		c.ExecuteCommandProvider = protocol.ExecuteCommandOptions{Commands: commandNames()}
+	}
+}
+
+// restrict takes back what the client can do but the user does not want.
+func (s *server) restrict(init initOptions) {
+	f := &s.features
+	f.pull = f.pull && s.has("pullDiagnostics") && (init.Diagnostics == "pull" || !f.push)
+	f.related = f.related && s.has("related")
+	f.tags = f.tags && s.has("tags")
+	f.progress = f.progress && s.has("progress")
+	f.refresh.diagnostics = f.refresh.diagnostics && f.pull
+	f.refresh.lenses = f.refresh.lenses && s.has("codeLens")
+	f.refresh.hints = f.refresh.hints && s.has("inlayHint")
 }
 
 func featuresOf(c protocol.ClientCapabilities) features {
@@ -63,6 +107,8 @@ func featuresOf(c protocol.ClientCapabilities) features {
 		f.encoding = position.UTF8
 	}
 	if t := c.TextDocument; t != nil {
+		f.push, f.pull = t.PublishDiagnostics != nil, t.Diagnostic != nil
+		f.nestedSymbols = t.DocumentSymbol != nil && is(t.DocumentSymbol.HierarchicalDocumentSymbolSupport)
 		if p := t.PublishDiagnostics; p != nil {
 			f.related = is(p.RelatedInformation)
 			f.tags = slices.Contains(p.TagSupport.ValueSet, protocol.DiagnosticTagUnnecessary)
@@ -74,6 +120,11 @@ func featuresOf(c protocol.ClientCapabilities) features {
 	}
 	if w := c.Workspace; w != nil {
 		f.configuration = is(w.Configuration)
+		f.refresh = refreshing{
+			diagnostics: w.Diagnostics != nil && is(w.Diagnostics.RefreshSupport),
+			lenses:      w.CodeLens != nil && is(w.CodeLens.RefreshSupport),
+			hints:       w.InlayHint != nil && is(w.InlayHint.RefreshSupport),
+		}
 		f.registerWatch = w.DidChangeWatchedFiles != nil && is(w.DidChangeWatchedFiles.DynamicRegistration)
 		f.registerConfig = w.DidChangeConfiguration != nil && is(w.DidChangeConfiguration.DynamicRegistration)
 	}

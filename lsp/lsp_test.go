@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -28,6 +29,16 @@ import (
 	"bpfls/verifier"
 )
 
+// withoutFlag switches features off, to see their tests fail (make features).
+var withoutFlag = flag.String("without", "", "features of the server to switch off, separated by commas")
+
+func without() []string {
+	if *withoutFlag == "" {
+		return nil
+	}
+	return strings.Split(*withoutFlag, ",")
+}
+
 // client is an editor in this process, on the protocol package's other half.
 type client struct {
 	protocol.UnimplementedClient
@@ -43,6 +54,7 @@ type client struct {
 	messages  []string
 	progress  []string
 	settings  map[string]any
+	refreshes int
 	change    chan struct{}
 }
 
@@ -92,6 +104,18 @@ func (c *client) Progress(_ context.Context, params *protocol.ProgressParams) er
 	return nil
 }
 
+func (c *client) refreshed() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.refreshes++
+	c.changed()
+	return nil
+}
+
+func (c *client) DiagnosticRefresh(context.Context) error { return c.refreshed() }
+func (c *client) CodeLensRefresh(context.Context) error   { return c.refreshed() }
+func (c *client) InlayHintRefresh(context.Context) error  { return c.refreshed() }
+
 func (c *client) handle(next jsonrpc2.Handler) jsonrpc2.Handler {
 	return func(ctx context.Context, req *jsonrpc2.Request) (any, error) {
 		if req.Method() != "bpfls/status" {
@@ -130,7 +154,7 @@ func connect(t *testing.T, run func(context.Context, session.Request) *session.O
 	toServer, fromClient := io.Pipe()
 	toClient, fromServer := io.Pipe()
 	var log bytes.Buffer
-	opt := lsp.Options{Version: "1.2.3", Session: session.Options{Run: run}, Log: slog.New(slog.NewTextHandler(&locked{w: &log}, nil))}
+	opt := lsp.Options{Version: "1.2.3", Session: session.Options{Run: run}, Without: without(), Log: slog.New(slog.NewTextHandler(&locked{w: &log}, nil))}
 	go func() {
 		c.ended <- lsp.Serve(context.Background(), toServer, fromServer, opt)
 		fromServer.Close()

@@ -13,6 +13,9 @@ import (
 
 // publish replaces the diagnostics of a file.
 func (s *server) publish(ctx context.Context, e session.FindingsEvent) {
+	if s.features.pull || !s.has("publishDiagnostics") {
+		return
+	}
 	params := &protocol.PublishDiagnosticsParams{URI: s.uri(e.Path), Diagnostics: []protocol.Diagnostic{}}
 	if e.Open {
 		params.Version.Set(e.Version)

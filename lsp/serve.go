@@ -24,6 +24,8 @@ type Options struct {
 	// Doctor gives the text of `bpfls doctor` for a file, or in general where path is
 	// empty; nil: the command says that there is none.
 	Doctor func(ctx context.Context, path string, editor session.Editor) (string, error)
+	// Without names features that are switched off; see Features.
+	Without []string
 }
 
 // ErrNoShutdown is what Serve returns where the client said exit, or went away, without a
@@ -32,6 +34,9 @@ var ErrNoShutdown = errors.New("the client left without a shutdown request")
 
 // Serve speaks LSP on in and out until the client says exit or closes in.
 func Serve(ctx context.Context, in io.Reader, out io.Writer, opt Options) error {
+	if err := CheckFeatures(opt.Without); err != nil {
+		return err
+	}
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}

@@ -28,6 +28,7 @@ type server struct {
 
 	initialized atomic.Bool
 	downOrder   atomic.Bool // shutdown was requested
+	refreshing  atomic.Bool // a refresh is about to be asked for
 	exitOnce    sync.Once
 
 	// Set by initialize.
@@ -48,11 +49,18 @@ type features struct {
 	related        bool
 	tags           bool
 	markdown       bool
+	nestedSymbols  bool // document symbols may be a tree
+	push           bool // the client takes diagnostics that it is told
+	pull           bool // the client asks for diagnostics and is told none
+	refresh        refreshing
 	progress       bool
 	configuration  bool
 	registerWatch  bool
 	registerConfig bool
 }
+
+// refreshing are the requests by which a client can be asked to ask again.
+type refreshing struct{ diagnostics, lenses, hints bool }
 
 func newServer(opt Options) *server {
 	s := &server{
@@ -73,8 +81,10 @@ func (s *server) event(e session.Event) {
 	switch e := e.(type) {
 	case session.FindingsEvent:
 		s.publish(ctx, e)
+		s.askAgain(ctx)
 	case session.StatusEvent:
 		s.tellStatus(ctx, e.Status)
+		s.askAgain(ctx)
 	case session.WorkEvent:
 		s.follow(e)
 	case session.NoticeEvent:

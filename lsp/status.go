@@ -46,6 +46,9 @@ func stateName(s session.Status) string {
 }
 
 func (s *server) tellStatus(ctx context.Context, status session.Status) {
+	if !s.has("status") {
+		return
+	}
 	if err := s.notify(ctx, methodStatus, s.fileStatus(status)); err != nil {
 		s.log.Error(methodStatus, "error", err)
 	}

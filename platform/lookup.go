@@ -298,3 +298,13 @@ func (e *HelperError) Explain() string {
 	}
 	return text
 }
+
+// CName returns the helper's name as C code has it: bpf_map_lookup_elem, where the
+// platform's own tables may say map_lookup_elem. Builtins (with negative ids) are C
+// functions already.
+func (h *Helper) CName() string {
+	if h.ID < 0 || strings.HasPrefix(h.Name, "bpf_") {
+		return h.Name
+	}
+	return "bpf_" + h.Name
+}

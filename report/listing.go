@@ -29,5 +29,5 @@ func Listing(r ProgramRow, p *platform.Platform, slots []int) ([]string, error) 
 
 // Prototype returns a helper's prototype: "name(map: ptr_to_map, index: anything) -> integer".
 func Prototype(h *platform.Helper) string {
-	return fmt.Sprintf("%s(%s) -> %s", h.Name, strings.Join(arguments(h), ", "), h.Return)
+	return fmt.Sprintf("%s(%s) -> %s", h.CName(), strings.Join(arguments(h), ", "), h.Return)
 }

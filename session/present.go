@@ -3,6 +3,7 @@ package session
 import (
 	"errors"
 	"maps"
+	"path/filepath"
 	"slices"
 
 	"bpfls/clangdriver"
@@ -91,16 +92,12 @@ func (s *Session) showAgain(path string) {
 	if before != nil && before.open == (doc != nil) && slices.EqualFunc(before.findings, now, equalFinding) {
 		return
 	}
-	event := FindingsEvent{Path: path, Findings: now, Text: s.text(path)}
-	if doc != nil {
-		event.Open, event.Version = true, doc.version
-	}
 	if len(now) == 0 {
 		delete(s.shown, path)
 	} else {
 		s.shown[path] = &shown{now, doc != nil}
 	}
-	s.mail.post(event)
+	s.mail.post(s.findingsEvent(path))
 }
 
 func equalFinding(a, b Finding) bool {
@@ -243,4 +240,31 @@ func (s *Session) note(path string, out *Outcome) {
 	default:
 		delete(s.notices, path)
 	}
+}
+
+// Findings returns what is shown in a file now, as a FindingsEvent would tell it.
+func (s *Session) Findings(path string) FindingsEvent {
+	path = filepath.Clean(path)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.findingsEvent(path)
+}
+
+// AllFindings returns what is shown in every file that something is shown in.
+func (s *Session) AllFindings() []FindingsEvent {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []FindingsEvent
+	for _, path := range slices.Sorted(maps.Keys(s.shown)) {
+		all = append(all, s.findingsEvent(path))
+	}
+	return all
+}
+
+func (s *Session) findingsEvent(path string) FindingsEvent {
+	event := FindingsEvent{Path: path, Findings: s.findings(path), Text: s.text(path)}
+	if doc := s.docs[path]; doc != nil {
+		event.Open, event.Version = true, doc.version
+	}
+	return event
 }

@@ -354,7 +354,7 @@ func (s *Session) runSafely(j *job) (f *finished) {
 // finish takes from an outcome what the session keeps.
 func finish(path string, out *Outcome) *finished {
 	f := &finished{
-		judgement: judge(out), outcome: out,
+		judgement: judge(out), outcome: out, reports: out.Report.Programs,
 		verifier: verdictItems(path, out), compiler: compilerItems(path, out.Compile), settings: settingsItems(path, out.Problems),
 		texts: map[string]*position.Mapper{}, names: map[string]string{}, inputs: map[string]digest{path: absent},
 		maps: map[string]*LineMap{},

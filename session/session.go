@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"bpfls/explain"
 	"bpfls/position"
 	"bpfls/settings"
 )
@@ -122,7 +123,8 @@ type record struct {
 // finished is a run that finished, and what it depended on.
 type finished struct {
 	judgement
-	outcome  *Outcome // nil: evicted
+	outcome  *Outcome           // nil: evicted
+	reports  []*explain.Program // of its programs; kept when the outcome is evicted
 	verifier []item
 	compiler []item
 	settings []item                      // errors in settings files

@@ -11,18 +11,23 @@ import (
 )
 
 type lspCmd struct {
-	Stdio    bool   `help:"Accepted for editors that pass it; standard input and output are always used."`
-	LogLevel string `help:"How much is written to standard error: error, warning, info or debug." default:"warning" enum:"error,warning,info,debug" placeholder:"LEVEL"`
+	Stdio    bool     `help:"Accepted for editors that pass it; standard input and output are always used."`
+	Without  []string `help:"Features to switch off: codeLens, completion, hover, ... (a wrong name lists them)." placeholder:"FEATURE,..."`
+	LogLevel string   `help:"How much is written to standard error: error, warning, info or debug." default:"warning" enum:"error,warning,info,debug" placeholder:"LEVEL"`
 }
 
 // Run serves one client. The protocol wants exit code 1 where the client left
 // without a shutdown request.
 func (c *lspCmd) Run(p *program) error {
 	levels := map[string]slog.Level{"error": slog.LevelError, "warning": slog.LevelWarn, "info": slog.LevelInfo, "debug": slog.LevelDebug}
+	if err := lsp.CheckFeatures(c.Without); err != nil {
+		return &exit{code: 2, message: err.Error()}
+	}
 	err := lsp.Serve(p.ctx, p.stdin, p.stdout, lsp.Options{
 		Version: version(),
 		Log:     slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: levels[c.LogLevel]})),
 		Doctor:  p.doctorText,
+		Without: c.Without,
 	})
 	switch {
 	case err == nil:
