@@ -20,6 +20,12 @@ const (
 	// some ten bytes each.
 	maxEdges = 1 << 20
 	maxKept  = 1 << 24
+	// The ascending sequence of a loop ends after a few steps (10 at most in all tables
+	// of verdicts), or else a bound grows in each of them: widening drops it, and the
+	// closure behind it finds another one a little further out. restlessSteps is where
+	// the second begins, and maxRestless the visits that are given to it.
+	restlessSteps = 64
+	maxRestless   = 50_000
 )
 
 // run is one analysis: states for all nodes of a graph, brought to a fixpoint in the
@@ -45,10 +51,11 @@ type run struct {
 	failures  int
 	loops     []cfg.NodeID // heads, in the order of the counters
 	cycleOf   []int32      // cycle that a node is the head of, or -1
-	limits    state        // met with a loop's state at its second widening
+	limits    state        // met with a loop's state at its first widening
 
 	visits    int
 	maxVisits int
+	restless  int     // of the visits, those in steps of loops beyond restlessSteps
 	edges     []int32 // of the states behind nodes that are kept
 	kept      int     // sum of edges
 	cancelled *atomic.Bool
@@ -119,7 +126,7 @@ func (p *program) init(in Input, g *cfg.Graph) {
 func (p *program) counter(id cfg.NodeID) zone.Var { return p.counters[id] }
 
 func newRun(in Input, g *cfg.Graph, maxVisits int, cancelled *atomic.Bool) *run {
-	r := &run{maxVisits: maxVisits, cancelled: cancelled}
+	r := &run{maxVisits: maxVisits, cancelled: cancelled, stopAt: cfg.NoNode}
 	r.init(in, g)
 	for d := range 7 {
 		r.tab.SetFrameName(d, strings.TrimSuffix(savedPrefix(d), "/"))
@@ -288,7 +295,7 @@ func (r *run) visit(start cfg.NodeID, pre state) {
 			}
 			r.advance(&cur, id)
 			if r.reached[id] && cur.bottom() && r.g.Kind(id) != cfg.Assume {
-				r.stop = &errInternal{"Bug! instruction " + r.g.Label(id) + " leads to bottom"}
+				r.stop, r.stopAt = &errInternal{"Bug! instruction " + r.g.Label(id) + " leads to bottom"}, id
 			}
 		}
 		if r.reject != nil {
@@ -464,6 +471,22 @@ func (r *run) step(c *cfg.Cycle, inv *state) state {
 	return r.joinPredecessors(c.Head)
 }
 
+// ascend is the nth step of an ascending sequence.
+func (r *run) ascend(c *cfg.Cycle, inv *state, n int) state {
+	if n <= restlessSteps {
+		return r.step(c, inv)
+	}
+	if r.restless > maxRestless {
+		r.stop, r.stopAt = &errLimit{fmt.Sprintf("the analysis of the loop at %s does not come to rest: "+
+			"after %d steps a bound still grows", r.g.Label(c.Head), n-1)}, c.Head
+		return state{}
+	}
+	visits, restless := r.visits, r.restless
+	next := r.step(c, inv)
+	r.restless = restless + r.visits - visits // those of inner loops among them
+	return next
+}
+
 // cycle brings a cycle to its fixpoint: an ascending sequence that joins once, then
 // widens, and a descending one that meets once, then narrows.
 func (r *run) cycle(i int32) {
@@ -476,7 +499,7 @@ func (r *run) cycle(i int32) {
 		}
 	}
 	for n := 1; ; n++ {
-		next := r.step(c, &inv)
+		next := r.ascend(c, &inv, n)
 		if r.stop != nil {
 			return
 		}
@@ -636,6 +659,9 @@ func analyze(ctx context.Context, in Input, opt Options) (*Result, error) {
 		return res, nil
 	case errors.As(err, &internal) || errors.As(err, &limit) || errors.Is(err, zone.ErrTooManyVariables):
 		res.Verdict, res.Reason = Unknown, err.Error()
+		if r.stopAt != cfg.NoNode {
+			res.At = g.Slot(r.stopAt)
+		}
 		return res, nil
 	default:
 		return nil, context.Cause(ctx)

@@ -3,6 +3,7 @@ package verifier_test
 import (
 	"context"
 	"errors"
+	"math"
 	"strings"
 	"testing"
 
@@ -51,6 +52,29 @@ func spills(functions int) []isa.Slot {
 	return code
 }
 
+// creeping is a program whose analysis does not end where termination is checked: at
+// the head of the inner loop its count is bounded by way of the address in r2, and
+// every widening finds that bound a little higher. PREVAIL does not end either.
+var creeping = []isa.Slot{
+	{Op: 0x61, Dst: 4, Src: 1, Off: 4},  //  0: r4 = *(u32 *)(r1 + 4)
+	{Op: 0x61, Dst: 3, Src: 1},          //  1: r3 = *(u32 *)(r1 + 0)
+	{Op: 0xbf, Dst: 5, Src: 3},          //  2: r5 = r3
+	{Op: 0x07, Dst: 5, Imm: 29},         //  3: r5 += 29
+	{Op: 0x2d, Dst: 5, Src: 4, Off: 2},  //  4: if r5 > r4 goto 7
+	{Op: 0x61, Dst: 2, Src: 3, Off: 25}, //  5: r2 = *(u32 *)(r3 + 25)
+	{Op: 0x85, Src: 1},                  //  6: call 7
+	{Op: 0xbf, Dst: 7, Src: 2},          //  7: r7 = r2
+	{Op: 0xbf, Dst: 4, Src: 7},          //  8: r4 = r7
+	{Op: 0x57, Dst: 4, Imm: 7},          //  9: r4 &= 7
+	{Op: 0xbf, Dst: 2, Src: 1},          // 10: r2 = r1
+	{Op: 0x0f, Dst: 2, Src: 4},          // 11: r2 += r4
+	{Op: 0xbf, Dst: 3, Src: 7},          // 12: r3 = r7
+	{Op: 0x57, Dst: 3, Imm: 10},         // 13: r3 &= 10
+	{Op: 0xae, Dst: 4, Src: 3, Off: -1}, // 14: if w4 < w3 goto 14
+	{Op: 0x15, Dst: 3, Off: -1},         // 15: if r3 == 0 goto 15
+	exit,
+}
+
 // TestLimits: a program that is too much says so, in time.
 func TestLimits(t *testing.T) {
 	loop := []isa.Slot{
@@ -70,10 +94,11 @@ func TestLimits(t *testing.T) {
 		{"visits", loop, verifier.Limits{Visits: 5}, verifier.Unknown, "more than 5 steps"},
 		{"nodes", loop, verifier.Limits{Nodes: 3}, verifier.Unknown, "3 nodes"},
 		{"copies of one value", spills(8), verifier.Limits{}, verifier.Unknown, "too many relations"},
+		{"a bound that grows", creeping, verifier.Limits{}, verifier.Unknown, "the loop at 6/15 does not come to rest"},
 		{"fewer copies", spills(2), verifier.Limits{}, verifier.Pass, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			res, err := verifier.Analyze(context.Background(), linuxInput(t, test.code), verifier.Options{Limits: test.limits})
+			res, err := verifier.Analyze(context.Background(), linuxInput(t, test.code), verifier.Options{Termination: verifier.On, Limits: test.limits})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -81,6 +106,32 @@ func TestLimits(t *testing.T) {
 				t.Errorf("%v: %q; want %v: %q", res.Verdict, res.Reason, test.want, test.reason)
 			}
 		})
+	}
+}
+
+// TestNarrowingError: PREVAIL negates the constant of a subtraction and adds that as an
+// int. For the least one it stops with a conversion error where it gets there.
+func TestNarrowingError(t *testing.T) {
+	mov := isa.Slot{Op: 0xb7, Dst: 1, Imm: 5}
+	for _, test := range []struct {
+		name string
+		code []isa.Slot
+		want verifier.Verdict
+		at   int
+	}{
+		{"64 bits", append([]isa.Slot{mov, {Op: 0x17, Dst: 1, Imm: math.MinInt32}}, returns0...), verifier.Rejected, 1},
+		{"32 bits", append([]isa.Slot{mov, {Op: 0x14, Dst: 1, Imm: math.MinInt32}}, returns0...), verifier.Rejected, 1},
+		{"the least constant but one", append([]isa.Slot{mov, {Op: 0x17, Dst: 1, Imm: math.MinInt32 + 1}}, returns0...), verifier.Pass, -1},
+		{"an addition", append([]isa.Slot{mov, {Op: 0x07, Dst: 1, Imm: math.MinInt32}}, returns0...), verifier.Pass, -1},
+		{"not reached", append([]isa.Slot{mov, {Op: 0x15, Dst: 1, Off: 1, Imm: 5}, {Op: 0x17, Dst: 1, Imm: math.MinInt32}}, returns0...), verifier.Pass, -1},
+	} {
+		res, err := verifier.Analyze(context.Background(), linuxInput(t, test.code), verifier.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res.Verdict != test.want || res.At != test.at || (test.want == verifier.Rejected) != (res.Reason == "narrowing_error") {
+			t.Errorf("%s: %v at %d: %q, want %v at %d", test.name, res.Verdict, res.At, res.Reason, test.want, test.at)
+		}
 	}
 }
 

@@ -840,7 +840,10 @@ func (p *program) binaryImm(st *state, in *isa.Inst, op isa.BinOp) (done bool) {
 			return true
 		}
 		if op == isa.Sub {
-			imm = -imm
+			if imm = -imm; imm > math.MaxInt32 && p.reject == nil {
+				// PREVAIL turns a subtraction into an addition of an int.
+				p.reject = &errReject{"narrowing_error"}
+			}
 		}
 		p.addImm(st, r, imm, width)
 	case isa.Lsh, isa.Rsh:

@@ -56,18 +56,24 @@ func main() {
 	clang := flag.String("clang", "clang-19", "the clang that compiles the C programs")
 	keep := flag.String("keep", "", "folder for the objects that are judged differently")
 	limit := flag.Duration("timeout", 60*time.Second, "for one program in one of the two")
+	answers := flag.String("answers", "", "file that keeps PREVAIL's answers for the next run")
 	flag.Parse()
 	if *prevail == "" {
 		fmt.Fprintln(os.Stderr, "differential: give the path of a PREVAIL with -prevail")
 		os.Exit(2)
 	}
-	if err := run(*prevail, *clang, *keep, *kind, *n, *seed, *limit); err != nil {
+	known, err := openAnswers(*answers)
+	if err == nil {
+		defer known.close()
+		err = run(*prevail, *clang, *keep, *kind, *n, *seed, *limit, known)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "differential:", err)
 		os.Exit(1)
 	}
 }
 
-func run(prevail, clang, keep, kind string, n int, seed uint64, limit time.Duration) error {
+func run(prevail, clang, keep, kind string, n int, seed uint64, limit time.Duration, known *answers) error {
 	dir, err := os.MkdirTemp("", "differential")
 	if err != nil {
 		return err
@@ -88,9 +94,15 @@ func run(prevail, clang, keep, kind string, n int, seed uint64, limit time.Durat
 		if err := os.WriteFile(path, s.object, 0o600); err != nil {
 			return err
 		}
-		want, err := askPrevail(prevail, path, s, termination, limit)
-		if err != nil {
-			return err
+		key := known.key(s, termination)
+		want, ok := known.get(key)
+		if !ok {
+			if want, err = askPrevail(prevail, path, s, termination, limit); err != nil {
+				return err
+			}
+			if err := known.add(key, want); err != nil {
+				return err
+			}
 		}
 		start := time.Now()
 		got := judge(p, s, termination, limit)
