@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"fmt"
 	"strings"
 
 	"bpfls/elfbpf"
@@ -171,8 +172,11 @@ func (e *explainer) unjudged(p *Program) {
 // rejection explains why the verifier could not judge the program.
 func (e *explainer) rejection(r *verifier.Result) Finding {
 	f := Finding{Code: rejectionCode(r.Reason), Severity: "error", Engine: "builtin", Message: sentence(r.Reason), VerifierMessage: r.Reason, Instruction: r.At}
-	if r.Verdict == verifier.Unknown {
+	if r.Verdict == verifier.Unknown && f.Code == "BPF-rejected" {
 		f.Code = "BPF-limit"
+	}
+	if f.Code == "BPF-no-judgement" {
+		f.Message = noJudgement(r.Reason)
 	}
 	if strings.Contains(r.Reason, "fallthrough in last instruction") {
 		f.Message = "control runs off the end of the program: the compiler left out what follows, as it does behind undefined behaviour."
@@ -196,6 +200,18 @@ func (e *explainer) rejection(r *verifier.Result) Finding {
 		}
 	}
 	return f
+}
+
+// noJudgement says in which way PREVAIL stops with an error of its own.
+func noJudgement(reason string) string {
+	const stops = "PREVAIL stops here with an error of its own (%s): %s."
+	switch {
+	case strings.Contains(reason, "narrowing_error"):
+		return fmt.Sprintf(stops, reason, "it cannot subtract the constant -2147483648, which has no positive counterpart in 32 bits")
+	case strings.Contains(reason, "leads to bottom"):
+		return fmt.Sprintf(stops, reason, "what it knows of the values in this instruction contradicts itself")
+	}
+	return fmt.Sprintf(stops, reason, "the program calls or jumps into the middle of what the verifier takes for one instruction")
 }
 
 // sentence makes a text end as a sentence does.

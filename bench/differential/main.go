@@ -173,15 +173,16 @@ func (c *count) String() string {
 		c.equal, c.all, 100*float64(c.equal)/float64(max(c.all, 1)), c.pass, c.loops, c.fail, c.rejected, c.other)
 }
 
-// same compares judgements. Of a rejected program the reason is not compared; a
-// program that PREVAIL does not finish or stops at with an internal error is equal
-// when bpfls answers, and says it does not know.
+// same compares judgements. Of a rejected program the reason is not compared. A program
+// that PREVAIL does not finish is equal when bpfls answers. One at which PREVAIL stops
+// with an internal error has no verdict: it is equal when bpfls gives none either, or
+// refuses it for the reason that PREVAIL's error gives.
 func same(got, want judgement) bool {
 	switch want.verdict {
 	case "timeout":
 		return got.verdict == "pass" || got.verdict == "fail" || got.verdict == "unknown"
 	case "internal":
-		return got.verdict == "unknown"
+		return got.verdict == "unknown" || got.verdict == "rejected" && got.message != "" && strings.Contains(want.message, got.message)
 	case "rejected":
 		return got.verdict == "rejected"
 	}
