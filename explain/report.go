@@ -46,6 +46,9 @@ type Finding struct {
 	MissingFact     string // what would have to hold, in C; empty: not asked for or not known
 	Related         []Related
 	Evidence        Evidence
+	// Allowed is the reason that a comment gives for allowing the finding: editors
+	// hide it then. It changes no verdict.
+	Allowed string
 }
 
 // Evidence is what package repair found out about a finding by running things

@@ -82,6 +82,7 @@ type Finding struct {
 	Witness         *string   `json:"witness"`
 	Related         []Related `json:"related"`
 	Fixes           []Fix     `json:"fixes"`
+	Allowed         *string   `json:"allowed"`
 }
 
 // Related is a place that helps to understand a finding.
@@ -166,6 +167,7 @@ func newFinding(f *explain.Finding, path func(string) string) Finding {
 		CallPath:        append([]int{}, f.CallPath...),
 		Consequences:    f.Consequences,
 		MissingFact:     known(f.MissingFact),
+		Allowed:         known(f.Allowed),
 		Related:         []Related{},
 		Fixes:           []Fix{},
 	}

@@ -90,6 +90,9 @@ func (p *printer) finding(r *explain.Report, prog *explain.Program, f *explain.F
 		}
 		fmt.Fprintf(p, "      %s: %s\n", p.place(rel.Range, ""), rel.Message)
 	}
+	if f.Allowed != "" {
+		fmt.Fprintf(p, "      allowed here: %s\n", f.Allowed)
+	}
 	if f.MissingFact != "" {
 		fmt.Fprintf(p, "      missing: %s\n", f.MissingFact)
 	}

@@ -48,7 +48,7 @@ func verdictItems(path string, out *Outcome) []item {
 	var items []item
 	for _, p := range out.Report.Programs {
 		where := explain.Range{File: p.File, Line: p.Line, EndLine: p.Line}
-		for _, f := range p.Findings {
+		for _, f := range shownFindings(p) {
 			items = append(items, newItem(path, where, p, f))
 		}
 		if len(p.Findings) == 0 && p.Verdict != "pass" && p.Reason != "" {

@@ -323,6 +323,7 @@ func (p *pipeline) judge() error {
 			p.out.Report.Programs = append(p.out.Report.Programs, po.Report)
 		}
 	}
+	p.allow()
 	if err := p.ctx.Err(); err != nil {
 		return err
 	}
