@@ -10,6 +10,13 @@ import (
 // has none. It reads the sections anew at every call: the result is the caller's,
 // and like every dwarf.Data not for several goroutines.
 func (o *Object) DWARF() (*dwarf.Data, error) {
+	d, _, err := o.dwarf(false)
+	return d, err
+}
+
+// dwarf reads the debugging information and returns its sections too, by their names
+// without ".debug_". With spread, addresses tell sections of code apart: see spread.
+func (o *Object) dwarf(spread bool) (*dwarf.Data, map[string][]byte, error) {
 	f := o.reader.f
 	sections := map[string][]byte{}
 	for i := range f.sections {
@@ -18,17 +25,17 @@ func (o *Object) DWARF() (*dwarf.Data, error) {
 			continue
 		}
 		data := append([]byte(nil), s.data...)
-		if err := f.relocateData(i, data); err != nil {
-			return nil, fmt.Errorf("%s: section %s: %w", o.Name, s.name, err)
+		if err := f.relocateData(i, data, spread); err != nil {
+			return nil, nil, fmt.Errorf("%s: section %s: %w", o.Name, s.name, err)
 		}
 		sections[strings.TrimPrefix(s.name, ".debug_")] = data
 	}
 	if len(sections["info"]) == 0 {
-		return nil, fmt.Errorf("%s: no debugging information (section .debug_info); compile with -g", o.Name)
+		return nil, nil, fmt.Errorf("%s: no debugging information (section .debug_info); compile with -g", o.Name)
 	}
 	d, err := dwarf.New(sections["abbrev"], nil, nil, sections["info"], sections["line"], nil, sections["ranges"], sections["str"])
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", o.Name, err)
+		return nil, nil, fmt.Errorf("%s: %w", o.Name, err)
 	}
 	if offsets := sections["str_offsets"]; len(offsets) >= 8 {
 		// debug/dwarf reads the root entry before it knows where the offsets begin,
@@ -47,15 +54,20 @@ func (o *Object) DWARF() (*dwarf.Data, error) {
 			err = d.AddSection(".debug_"+name, data)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%s: section .debug_%s: %w", o.Name, name, err)
+			return nil, nil, fmt.Errorf("%s: section .debug_%s: %w", o.Name, name, err)
 		}
 	}
-	return d, nil
+	return d, sections, nil
 }
 
+// spreadBits is where the number of a section stands in an address of code that was
+// relocated with spread: in an object file the addresses of all sections begin at 0.
+const spreadBits = 40
+
 // relocateData applies the relocations of a section of data to a copy of it:
-// the symbol's value is added to what stands there.
-func (f *elfFile) relocateData(section int, data []byte) error {
+// the symbol's value is added to what stands there; with spread the number of the
+// symbol's section too if that holds code.
+func (f *elfFile) relocateData(section int, data []byte, spread bool) error {
 	for i := range f.sections {
 		table := &f.sections[i]
 		if table.typ != shtRel && table.typ != shtRela || int(table.info) != section {
@@ -90,6 +102,9 @@ func (f *elfFile) relocateData(section int, data []byte) error {
 				value += uint64(f.u32(b))
 			}
 			if width == 8 {
+				if s := int(f.symbols[rel.symbol].section); spread && s < len(f.sections) && f.sections[s].flags&shfExecinstr != 0 {
+					value += uint64(s) << spreadBits
+				}
 				f.order.PutUint64(b, value)
 			} else {
 				f.order.PutUint32(b, uint32(value))

@@ -21,6 +21,7 @@ type reader struct {
 
 	mu      sync.Mutex // guards structs
 	structs structs
+	debug   debugOnce
 
 	// Symbols by section: bySection[start[i]:start[i+1]] are the indices of the
 	// symbols of section i, in the order of the symbol table.

@@ -90,10 +90,10 @@ func newExplainer(in Input) *explainer {
 // explainer holds what the findings of one program have in common.
 type explainer struct {
 	Input
-	insts []isa.Inst // by slot
-	texts map[string]*source
-	from  [][]int32 // by slot: the slots that control comes from; made when first asked
-	debug *debug    // made when first asked
+	insts  []isa.Inst // by slot
+	texts  map[string]*source
+	from   [][]int32               // by slot: the slots that control comes from; made when first asked
+	scoped map[int][]*elfbpf.Scope // by slot
 }
 
 // source returns the text of a file of line information, or nil.
