@@ -157,8 +157,11 @@ type Scope struct {
 	Call      Place       // of ScopeInlined: the call
 	External  bool        // of a function: it can be called from elsewhere, so that its arguments are where the ABI says
 	Variables []*Variable // parameters first, both in the order of the source
-	Inner     []*Scope
-	ranges    [][2]uint64
+	// Parameters are the names of all parameters of ScopeInlined, also of those that
+	// are not among Variables because nothing is left of them.
+	Parameters []string
+	Inner      []*Scope
+	ranges     [][2]uint64
 }
 
 // Place is a place in a source as DWARF has it. Line 0 means that none is known.
@@ -302,8 +305,9 @@ type scopeReader struct {
 }
 
 const (
-	deepestScope = 128
-	mostEntries  = 1 << 18 // of one function
+	deepestScope   = 128
+	mostParameters = 128
+	mostEntries    = 1 << 18 // of one function
 )
 
 // scope reads an entry's children, which are next.
@@ -316,6 +320,7 @@ func (w *scopeReader) scope(die *dwarf.Entry, kind ScopeKind, depth int) *Scope 
 	}
 	if kind == ScopeInlined {
 		s.Call = w.place(die, dwarf.AttrCallFile, dwarf.AttrCallLine, dwarf.AttrCallColumn)
+		s.Parameters = w.parameters(die)
 	}
 	if !die.Children {
 		return s
@@ -397,6 +402,33 @@ func (d *Debug) about(die *dwarf.Entry) (a about) {
 		die = origin
 	}
 	return a
+}
+
+// parameters returns the names of an inlined function's parameters.
+func (d *Debug) parameters(die *dwarf.Entry) []string {
+	off, ok := die.Val(dwarf.AttrAbstractOrigin).(dwarf.Offset)
+	if !ok {
+		return nil
+	}
+	r := d.data.Reader()
+	r.Seek(off)
+	if origin, err := r.Next(); err != nil || origin == nil || !origin.Children {
+		return nil
+	}
+	var names []string
+	for len(names) < mostParameters {
+		child, err := r.Next()
+		if err != nil || child == nil || child.Tag == 0 {
+			break
+		}
+		if child.Tag == dwarf.TagFormalParameter {
+			names = append(names, d.about(child).name)
+		}
+		if child.Children {
+			r.SkipChildren()
+		}
+	}
+	return names
 }
 
 // place reads a place of an entry's attributes.

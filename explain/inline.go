@@ -47,13 +47,7 @@ func (e *explainer) inlinedCalls(slot int) []inlined {
 		if s.Kind != elfbpf.ScopeInlined {
 			continue
 		}
-		call := inlined{file: s.Call.File, line: s.Call.Line, column: s.Call.Column, callee: s.Name}
-		for _, v := range s.Variables {
-			if v.Parameter {
-				call.parameters = append(call.parameters, v.Name)
-			}
-		}
-		chain = append(chain, call)
+		chain = append(chain, inlined{file: s.Call.File, line: s.Call.Line, column: s.Call.Column, callee: s.Name, parameters: s.Parameters})
 	}
 	return chain
 }
