@@ -55,7 +55,7 @@ type Page struct {
 }
 
 // Example is a program of a page. The words of its fence behind the language set the
-// fields from Platform on: platform=linux termination=off flags=-O0 rejected.
+// fields from Platform on: platform=linux termination=off flags=-O0.
 type Example struct {
 	Language string // "c", or "asm": LLVM's assembly for BPF
 	Source   string
@@ -63,8 +63,10 @@ type Example struct {
 	Platform    string   // "windows", "linux"
 	Type        string   // program type, where the section does not choose it
 	Termination string   // "on", "off"; empty: the platform's default
-	Flags       []string // for clang, besides -O2 -g
-	Strict      bool     // verified with strict checks of array indices, an option of the platform
+	Flags       []string // for clang, behind -O2 -g
+	// Option is a choice of the verifier that no platform makes: "strict",
+	// "no-division-by-zero", "callx".
+	Option string
 }
 
 // The sections of a page, in order.
@@ -126,7 +128,7 @@ func Parse(code, text string) (*Page, error) {
 			return nil, fmt.Errorf("%s: section %q: %w", code, name, err)
 		}
 	}
-	if len(names) > 0 && !slices.Equal(names, sections) {
+	if !slices.Equal(names, sections) {
 		return nil, fmt.Errorf("%s: the sections are %q, want %q", code, names, sections)
 	}
 	if (p.Before == nil) != (p.After == nil) {
@@ -162,8 +164,8 @@ func example(body string) (*Example, error) {
 			e.Termination = value
 		case "flags":
 			e.Flags = strings.Split(value, ",")
-		case "strict":
-			e.Strict = true
+		case "option":
+			e.Option = value
 		default:
 			return nil, fmt.Errorf("the example's first line has the unknown word %s", w)
 		}
