@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -113,7 +114,6 @@ var failures = []template{
 	{"Loop counter is too large", "BPF-loop-bound"},
 	{"invalid helper function id", "BPF-indirect-call"},
 	{"callx helper function id is not a valid singleton", "BPF-indirect-call"},
-	{"helper function id", "BPF-indirect-call"},
 	{"Invalid size", "BPF-size-argument"},
 	{"Argument must be zero", "BPF-zero-argument"},
 	{"callback function", "BPF-callback-argument"},
@@ -126,7 +126,6 @@ var failures = []template{
 	{"Lower bound must be at least meta_offset", "BPF-packet-bounds"},
 	{"Lower bound must be at least *.stack_offset", "BPF-stack-bounds"},
 	{"Lower bound must be at least 0", ""},
-	{"Lower bound must be at least", "BPF-stack-bounds"},
 	{"Upper bound must be at most packet_size", "BPF-packet-bounds"},
 	{"Upper bound must be at most total_stack_size", "BPF-stack-bounds"},
 	{"Upper bound must be at most *.shared_region_size", "BPF-map-value-bounds"},
@@ -149,52 +148,52 @@ var failures = []template{
 }
 
 // rejections are the reasons of programs that cannot be judged. They are looked
-// for anywhere in the reason.
+// for anywhere in the reason, in this order.
 var rejections = []template{
 	{"Unspecified program type", "BPF-no-hook"},
 	{"kfunc", "BPF-kfunc-unavailable"},
 	{"helper", "BPF-helper-unavailable"},
 	{"builtin function is unavailable", "BPF-helper-unavailable"},
 	{"Pointer argument not followed by", "BPF-helper-unavailable"},
-	{"platform is unavailable", "BPF-helper-unavailable"},
-	{"unknown CallKind", "BPF-helper-unavailable"},
 	{"too many call stack frames", "BPF-call-depth"},
 	{"recursion", "BPF-call-depth"},
 	{"Recursive subprogram call", "BPF-call-depth"},
-	{"Mutual recursion", "BPF-call-depth"},
+	{"call each other more than", "BPF-call-depth"},
 	{"tail call chain depth", "BPF-tail-call-depth"},
 	{"narrowing_error", "BPF-no-judgement"},
 	{"leads to bottom", "BPF-no-judgement"},
 	{"not found in the CFG", "BPF-no-judgement"},
 	{"already exists", "BPF-no-judgement"},
-	{"jump to undefined label", "BPF-encoding"},
-	{"fallthrough in last instruction", "BPF-encoding"},
-	{"empty instruction sequence", "BPF-encoding"},
+	{"too large", "BPF-limit"},
+	{"the object has more than", "BPF-limit"},
 	{"requires conformance group", "BPF-unsupported-instruction"},
-	{"lddw unknown pseudo", "BPF-unsupported-instruction"},
-	{"not implemented", "BPF-unsupported-instruction"},
 	{"invalid map index", "BPF-map-definition"},
 	{"Map descriptor not found", "BPF-map-definition"},
+	{"Map cache entry", "BPF-map-definition"},
+	{"map_fd", "BPF-map-definition"},
 	{"inner map", "BPF-map-definition"},
-	{"map record", "BPF-map-definition"},
+	{"Legacy map", "BPF-map-definition"},
+	{"legacy maps section", "BPF-map-definition"},
+	{"BTF map metadata", "BPF-map-definition"},
+	{"invalid map type", "BPF-map-definition"},
+	{"invalid type for values", "BPF-map-definition"},
+	{"cannot determine", "BPF-map-definition"},
 	{"Unresolved", "BPF-unresolved-symbol"},
 	{"CO-RE", "BPF-core-relocation"},
 	{"relocation", "BPF-relocation"},
-	{"bad instruction", "BPF-encoding"},
-	{"nonzero", "BPF-encoding"},
-	{"bad register", "BPF-encoding"},
-	{"cannot modify r10", "BPF-encoding"},
-	{"invalid target", "BPF-encoding"},
-	{"jump out of bounds", "BPF-encoding"},
-	{"jump to middle", "BPF-encoding"},
-	{"incomplete lddw", "BPF-encoding"},
-	{"invalid lddw", "BPF-encoding"},
-	{"lddw uses reserved fields", "BPF-encoding"},
-	{"unsupported immediate", "BPF-encoding"},
-	{"unmarshaling", "BPF-encoding"},
-	{"invalid offset", "BPF-encoding"},
-	{"unsupported", "BPF-unsupported-instruction"},
+	{"BTF", "BPF-type-information"},
+	{"Wrong type: Expected", "BPF-type-information"},
+	{"jump to undefined label", "BPF-encoding"},
+	{"fallthrough in last instruction", "BPF-encoding"},
+	{"Zero length programs", "BPF-encoding"},
+	{"Invalid section", "BPF-encoding"},
+	{"Local call target", "BPF-encoding"},
+	{"Subprogram not found", "BPF-encoding"},
+	{"vector_of", "BPF-encoding"},
 }
+
+// undecodable is how reasons begin that name an instruction which cannot be decoded.
+var undecodable = regexp.MustCompile(`^[0-9]+: `)
 
 func (t template) begins(message string) bool {
 	before, after, star := strings.Cut(t.text, "*")
@@ -215,6 +214,9 @@ func rejectionCode(reason string) string {
 		if strings.Contains(reason, t.text) {
 			return t.code
 		}
+	}
+	if undecodable.MatchString(reason) {
+		return "BPF-encoding"
 	}
 	return "BPF-rejected"
 }

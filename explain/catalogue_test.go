@@ -111,7 +111,6 @@ func TestRejections(t *testing.T) {
 		"helper prototype not found: 999":                                                                                             "BPF-helper-unavailable",
 		"helper ID is negative: -1":                                                                                                   "BPF-helper-unavailable",
 		"helper not usable: 1":                                                                                                        "BPF-helper-unavailable",
-		"not implemented: lddw unknown pseudo (at 3)":                                                                                 "BPF-unsupported-instruction",
 		"too many call stack frames":                                                                                                  "BPF-call-depth",
 		"4: illegal recursion":                                                                                                        "BPF-call-depth",
 		"Recursive subprogram call":                                                                                                   "BPF-call-depth",
@@ -123,7 +122,6 @@ func TestRejections(t *testing.T) {
 		"Label 7/9 already exists":           "BPF-no-judgement",
 		"jump to undefined label 9":          "BPF-encoding",
 		"fallthrough in last instruction":    "BPF-encoding",
-		"empty instruction sequence":         "BPF-encoding",
 		"5: bad instruction op 0xff":         "BPF-encoding",
 		"5: nonzero imm for op 0xbf":         "BPF-encoding",
 		"5: bad register":                    "BPF-encoding",
@@ -141,6 +139,9 @@ func TestRejections(t *testing.T) {
 		"Unsupported or invalid CO-RE/BTF relocation data: array index 4 out of bounds (size 0)": "BPF-core-relocation",
 		"Unsupported relocation type 3 in section .relxdp":                                       "BPF-relocation",
 		"something new": "BPF-rejected",
+		"Map cache entry for original map fd 7 not found.": "BPF-map-definition",
+		"Invalid .BTF section - wrong magic":               "BPF-type-information",
+		"Zero length programs are not allowed":             "BPF-encoding",
 	} {
 		if got := rejectionCode(reason); got != code {
 			t.Errorf("%q has code %s, want %s", reason, got, code)

@@ -20,11 +20,6 @@ func TestPages(t *testing.T) {
 		if !strings.HasSuffix(p.Summary, ".") {
 			t.Errorf("%s: the summary is not made of sentences: %s", p.Code, p.Summary)
 		}
-		for i, line := range strings.Split(p.Text, "\n") {
-			if len(line) > 150 {
-				t.Errorf("%s:%d: the line has %d bytes", p.Code, i+1, len(line))
-			}
-		}
 		if p.Before == nil && !strings.Contains(p.Text, "There is no example: ") {
 			t.Errorf("%s has no example and does not say why", p.Code)
 		}
