@@ -199,7 +199,7 @@ func (e *explainer) finding(u *unproven) Finding {
 	f.Range, f.Text, text = d.place()
 	d.text = text
 	f.Message = d.message()
-	f.Related = append(append(d.related, e.inlineCallers(u.point.Slot)...), e.callers(u.point, "called from here")...)
+	f.Related = d.history(&f)
 	f.MissingFact = d.missing
 	if d.code == "BPF-maybe-null" || d.code == "BPF-not-a-pointer" {
 		u.pointer = text

@@ -20,9 +20,11 @@ type describer struct {
 	state   verifier.State // before the instruction; nil where it is not known
 	value   verifier.Value // of the checked register
 	code    string
-	text    string // C text of the range
-	related []Related
+	text    string    // C text of the range
+	related []Related // what belongs to the message itself
 	missing string
+	steps   []verifier.Step // see slice
+	sliced  bool
 }
 
 // place chooses what to underline.
@@ -122,7 +124,11 @@ func (d *describer) message() string {
 	case "BPF-pointer-leak":
 		return fmt.Sprintf("stores %s in %s; only numbers may be stored there.", d.what(registerValue(d.state, c.Other)), d.what(d.value))
 	case "BPF-loop-bound":
-		return "no bound below 100,000 turns is known for this loop."
+		text := "no bound below 100,000 turns is known for this loop"
+		if by := d.advances(); by != "" {
+			text += "; each turn advances " + by + ", which can be 0"
+		}
+		return text + "."
 	case "BPF-indirect-call":
 		return "calls a helper whose number is not known here, or that this program may not call."
 	case "BPF-context-write":
@@ -359,15 +365,7 @@ func (d *describer) null() string {
 	if h == nil {
 		return fmt.Sprintf("%s may be null; it is %s here without a check.", name, verb)
 	}
-	r, _, text := d.locate(call, wantCall, 0)
-	if text == "" {
-		text = helperName(h, in)
-	}
-	subject := name
-	if name == "the pointer" || name == text {
-		subject = "it"
-	}
-	d.related = append(d.related, Related{r, fmt.Sprintf("%s comes from %s", subject, text)})
+	_, _, text := d.locate(call, wantCall, 0)
 	d.missing = name + " != 0"
 	if name == "the pointer" {
 		d.missing = ""
