@@ -13,18 +13,35 @@ import (
 	"go.lsp.dev/uri"
 )
 
-// command answers a command about a file; path is empty where none was named.
-type command func(s *server, ctx context.Context, path string) (any, error)
+// command answers a command.
+type command func(s *server, ctx context.Context, args []protocol.LSPAny) (any, error)
 
-// commands by name. Each takes the URI of a file as its only argument.
+// commands by name.
 var commands = map[string]command{
-	"bpfls.verify":      (*server).verify,
-	"bpfls.disassemble": (*server).disassemble,
-	"bpfls.doctor":      (*server).doctor,
-	"bpfls.status":      (*server).statusOf,
+	"bpfls.verify":      aboutFile((*server).verify),
+	"bpfls.disassemble": aboutFile((*server).disassemble),
+	"bpfls.doctor":      aboutFile((*server).doctor),
+	"bpfls.status":      aboutFile((*server).statusOf),
+	"bpfls.explain":     (*server).explainCode,
 }
 
 func commandNames() []string { return slices.Sorted(maps.Keys(commands)) }
+
+// aboutFile makes a command of one about a file, whose URI is the only argument; path is
+// empty where none is named.
+func aboutFile(run func(s *server, ctx context.Context, path string) (any, error)) command {
+	return func(s *server, ctx context.Context, args []protocol.LSPAny) (any, error) {
+		path := ""
+		if len(args) > 0 && string(args[0]) != "null" {
+			var u uri.URI
+			if err := json.Unmarshal(args[0], &u); err != nil || !u.IsFile() {
+				return nil, jsonrpc2.Errorf(jsonrpc2.InvalidParams, "the argument %s is no URI of a file", args[0])
+			}
+			path, _ = s.path(u)
+		}
+		return run(s, ctx, path)
+	}
+}
 
 // ExecuteCommand runs one of the commands.
 func (s *server) ExecuteCommand(ctx context.Context, params *protocol.ExecuteCommandParams) (protocol.LSPAny, error) {
@@ -32,15 +49,7 @@ func (s *server) ExecuteCommand(ctx context.Context, params *protocol.ExecuteCom
 	if !ok {
 		return nil, jsonrpc2.Errorf(jsonrpc2.InvalidParams, "there is no command %q; there are %v", params.Command, commandNames())
 	}
-	path := ""
-	if len(params.Arguments) > 0 && string(params.Arguments[0]) != "null" {
-		var u uri.URI
-		if err := json.Unmarshal(params.Arguments[0], &u); err != nil || !u.IsFile() {
-			return nil, jsonrpc2.Errorf(jsonrpc2.InvalidParams, "%s: the argument %s is no URI of a file", params.Command, params.Arguments[0])
-		}
-		path, _ = s.path(u)
-	}
-	result, err := run(s, ctx, path)
+	result, err := run(s, ctx, params.Arguments)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", params.Command, err)
 	}

@@ -25,6 +25,8 @@ var served = map[string]bool{
 	protocol.MethodTextDocumentDidClose:               true,
 	protocol.MethodTextDocumentHover:                  true,
 	protocol.MethodTextDocumentDocumentSymbol:         true,
+	protocol.MethodTextDocumentCodeAction:             true,
+	protocol.MethodCodeActionResolve:                  true,
 	protocol.MethodTextDocumentCodeLens:               true,
 	protocol.MethodTextDocumentCompletion:             true,
 	protocol.MethodTextDocumentSignatureHelp:          true,

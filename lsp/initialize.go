@@ -75,6 +75,11 @@ func (s *server) announce(c *protocol.ServerCapabilities) {
 	if s.has("codeLens") {
 		c.CodeLensProvider = &protocol.CodeLensOptions{}
 	}
+	if s.has("codeAction") {
+		c.CodeActionProvider = &protocol.CodeActionOptions{
+			CodeActionKinds: []protocol.CodeActionKind{protocol.CodeActionKindQuickFix}, ResolveProvider: ptr(s.features.resolveEdits),
+		}
+	}
 	if s.has("completion") {
 		c.CompletionProvider = &protocol.CompletionOptions{TriggerCharacters: []string{"\"", "/", "="}}
 	}
@@ -94,6 +99,7 @@ func (s *server) restrict(init initOptions) {
 	f := &s.features
 	f.pull = f.pull && s.has("pullDiagnostics") && (init.Diagnostics == "pull" || !f.push)
 	f.related = f.related && s.has("related")
+	f.codeDescription = f.codeDescription && s.has("codeDescription")
 	f.tags = f.tags && s.has("tags")
 	f.progress = f.progress && s.has("progress")
 	f.refresh.diagnostics = f.refresh.diagnostics && f.pull
@@ -109,8 +115,13 @@ func featuresOf(c protocol.ClientCapabilities) features {
 	if t := c.TextDocument; t != nil {
 		f.push, f.pull = t.PublishDiagnostics != nil, t.Diagnostic != nil
 		f.nestedSymbols = t.DocumentSymbol != nil && is(t.DocumentSymbol.HierarchicalDocumentSymbolSupport)
+		if a := t.CodeAction; a != nil {
+			f.literalActions = len(a.CodeActionLiteralSupport.CodeActionKind.ValueSet) > 0
+			f.resolveEdits = is(a.DataSupport) && slices.Contains(a.ResolveSupport.Properties, "edit")
+		}
 		if p := t.PublishDiagnostics; p != nil {
 			f.related = is(p.RelatedInformation)
+			f.codeDescription = is(p.CodeDescriptionSupport)
 			f.tags = slices.Contains(p.TagSupport.ValueSet, protocol.DiagnosticTagUnnecessary)
 		}
 		f.markdown = t.Hover != nil && slices.Contains(t.Hover.ContentFormat, protocol.MarkupKindMarkdown)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"go.lsp.dev/protocol"
+	"go.lsp.dev/uri"
 
 	"bpfls/explain"
 	"bpfls/session"
@@ -36,6 +37,11 @@ func (s *server) diagnostic(e session.FindingsEvent, f session.Finding) protocol
 	}
 	if f.Code != "" {
 		d.Code = protocol.String(f.Code)
+		if s.features.codeDescription && f.Origin == "bpfls" {
+			if page, err := session.PageFile(f.Code); err == nil {
+				d.CodeDescription = protocol.CodeDescription{Href: uri.File(page)}
+			}
+		}
 	}
 	if f.OutOfDate && s.features.tags {
 		d.Tags = protocol.NewDiagnosticTags(protocol.DiagnosticTagUnnecessary)

@@ -45,18 +45,21 @@ type server struct {
 
 // features are what the client can do.
 type features struct {
-	encoding       position.Encoding
-	related        bool
-	tags           bool
-	markdown       bool
-	nestedSymbols  bool // document symbols may be a tree
-	push           bool // the client takes diagnostics that it is told
-	pull           bool // the client asks for diagnostics and is told none
-	refresh        refreshing
-	progress       bool
-	configuration  bool
-	registerWatch  bool
-	registerConfig bool
+	encoding        position.Encoding
+	related         bool
+	codeDescription bool // a code may link to its page
+	tags            bool
+	markdown        bool
+	nestedSymbols   bool // document symbols may be a tree
+	push            bool // the client takes diagnostics that it is told
+	pull            bool // the client asks for diagnostics and is told none
+	refresh         refreshing
+	literalActions  bool // code actions may be more than commands
+	resolveEdits    bool // the edit of a code action may be asked for later
+	progress        bool
+	configuration   bool
+	registerWatch   bool
+	registerConfig  bool
 }
 
 // refreshing are the requests by which a client can be asked to ask again.

@@ -27,6 +27,8 @@ type Finding struct {
 	// Sources are the files whose compilation has the finding, sorted: for a
 	// header, those that include it.
 	Sources []string
+
+	explained *explain.Finding // as the report has it; nil for a compiler's
 }
 
 // RelatedPlace is a place that helps to understand a finding.
@@ -65,6 +67,7 @@ func verdictItems(path string, out *Outcome) []item {
 func newItem(source string, function explain.Range, p *explain.Program, f explain.Finding) item {
 	it := item{path: source, Finding: Finding{
 		Origin: "bpfls", Code: f.Code, Severity: f.Severity, Message: f.Message, Range: f.Range, Sources: []string{source},
+		explained: &f,
 	}}
 	if f.Consequences > 0 {
 		it.Message = fmt.Sprintf("%s (and %s)", it.Message, count(f.Consequences, "consequence"))

@@ -1,0 +1,123 @@
+package lsp_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.lsp.dev/protocol"
+	"go.lsp.dev/uri"
+)
+
+const actionAbilities = `{
+	"general": {"positionEncodings": ["utf-8"]},
+	"textDocument": {"publishDiagnostics": {"relatedInformation": true},
+		"codeAction": {"dataSupport": true, "resolveSupport": {"properties": ["edit"]},
+			"codeActionLiteralSupport": {"codeActionKind": {"valueSet": ["quickfix"]}}}}
+}`
+
+// unchecked reads a map's value without comparing it with null.
+const unchecked = `#define SEC(name) __attribute__((section(name), used))
+static void *(*bpf_map_lookup_elem)(void *map, const void *key) = (void *)1;
+struct {
+	int (*type)[1];
+	int (*max_entries)[1];
+	unsigned int *key;
+	unsigned int *value;
+} counters SEC(".maps");
+
+SEC("xdp")
+int count(void *ctx)
+{
+	unsigned int key = 0;
+	unsigned int *value = bpf_map_lookup_elem(&counters, &key);
+	*value += 1;
+	return 2;
+}
+`
+
+// apply makes a workspace edit in a text of the client's file.
+func (c *client) apply(name, text string, edit *protocol.WorkspaceEdit) string {
+	c.t.Helper()
+	var path uri.URI
+	for u := range edit.Changes {
+		path = u
+	}
+	if len(edit.Changes) != 1 || filepath.Base(path.FsPath()) != name {
+		c.t.Fatalf("edits of %v", edit.Changes)
+	}
+	lines := strings.SplitAfter(text, "\n")
+	offset := func(p protocol.Position) int {
+		n := 0
+		for _, l := range lines[:p.Line] {
+			n += len(l)
+		}
+		return n + int(p.Character)
+	}
+	edits := edit.Changes[path]
+	for i := len(edits) - 1; i >= 0; i-- {
+		text = text[:offset(edits[i].Range.Start)] + edits[i].NewText + text[offset(edits[i].Range.End):]
+	}
+	return text
+}
+
+func (c *client) actions(name string, line uint32, kind protocol.CodeActionTriggerKind) map[string]*protocol.CodeAction {
+	c.t.Helper()
+	list, err := c.server.CodeAction(c.t.Context(), &protocol.CodeActionParams{
+		TextDocument: c.document(name),
+		Range:        protocol.Range{Start: protocol.Position{Line: line, Character: 2}, End: protocol.Position{Line: line, Character: 2}},
+		Context:      protocol.CodeActionContext{Diagnostics: []protocol.Diagnostic{}, TriggerKind: kind},
+	})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	found := map[string]*protocol.CodeAction{}
+	for _, a := range list {
+		a := a.(*protocol.CodeAction)
+		if len(a.Diagnostics) != 1 {
+			c.t.Errorf("%s is about %d diagnostics", a.Title, len(a.Diagnostics))
+		}
+		found[a.Title] = a
+	}
+	return found
+}
+
+func titles(actions map[string]*protocol.CodeAction) string {
+	var all []string
+	for title := range actions {
+		all = append(all, title)
+	}
+	data, _ := json.Marshal(all)
+	return string(data)
+}
+
+// An action that was listed before the file was judged anew says so.
+func TestCodeActionOutOfDate(t *testing.T) {
+	c := connect(t, finder, "{}", actionAbilities)
+	c.open("a.bpf.c", "int x; FAIL;\n")
+	c.untilStatus("a.bpf.c", "failed: 1 finding in 1 of 1 program (windows)")
+	lazy := c.actions("a.bpf.c", 0, protocol.CodeActionTriggerKindAutomatic)
+	if len(lazy) != 0 {
+		t.Errorf("in front of the finding: %s", titles(lazy))
+	}
+	action := &protocol.CodeAction{Title: "Look for a verified fix of BPF-toy", Data: protocol.LSPAny(`{"uri": "` + string(c.uri("a.bpf.c")) + `", "finding": "gone"}`)}
+	if _, err := c.server.CodeActionResolve(t.Context(), action); err == nil || !strings.Contains(err.Error(), "verified again") {
+		t.Errorf("resolved: %v", err)
+	}
+}
+
+func TestCodeDescription(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	with := strings.Replace(actionAbilities, `"relatedInformation": true`, `"relatedInformation": true, "codeDescriptionSupport": true`, 1)
+	c := connect(t, nil, `{"settings": {"platform": "linux"}}`, with)
+	c.open("a.bpf.c", unchecked)
+	c.untilStatus("a.bpf.c", "failed: 1 finding in 1 of 1 program (linux)")
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	page, err := os.ReadFile(c.published["a.bpf.c"].Diagnostics[0].CodeDescription.Href.FsPath())
+	if err != nil || !strings.Contains(string(page), "BPF-maybe-null") {
+		t.Errorf("page: %.80s, %v", page, err)
+	}
+}
