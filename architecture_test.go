@@ -34,6 +34,8 @@ var rooms = map[string][]string{
 	"lsp":                {"explain", "position", "report", "session"},
 	"cmd/bpfls":          {"*"},
 	"bench/corpus":       {"elfbpf", "linuxhooks", "platform", "verifier"},
+	"bench/shapes":       {"isa", "platform"},
+	"bench/scale":        {"bench/shapes", "linuxhooks", "verifier"},
 	"bench/differential": {"elfbpf", "isa", "linuxhooks", "platform", "soundness", "verifier"},
 }
 
@@ -41,11 +43,11 @@ var rooms = map[string][]string{
 var restricted = map[string][]string{
 	"go.lsp.dev/":                {"lsp"},
 	"github.com/fsnotify/":       {"session"},
-	"os/exec":                    {"clangdriver", "cmd/bpfls", "bench/corpus", "bench/differential"},
+	"os/exec":                    {"clangdriver", "cmd/bpfls", "bench/corpus", "bench/differential", "bench/scale"},
 	"net":                        {"cmd/bpfls"},
 	"net/http":                   {},
-	"os":                         {"clangdriver", "session", "cmd/bpfls", "bench/corpus", "bench/differential"},
-	"time":                       {"clangdriver", "settings", "session", "lsp", "cmd/bpfls", "bench/corpus", "bench/differential"},
+	"os":                         {"clangdriver", "session", "cmd/bpfls", "bench/corpus", "bench/differential", "bench/scale"},
+	"time":                       {"clangdriver", "settings", "session", "lsp", "cmd/bpfls", "bench/corpus", "bench/differential", "bench/scale"},
 	"github.com/cilium/ebpf":     {"elfbpf"},
 	"github.com/alecthomas/kong": {"cmd/bpfls"},
 	"debug/dwarf":                {"elfbpf", "explain", "report"},

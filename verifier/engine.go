@@ -16,10 +16,9 @@ import (
 // The limits that apply where Limits leaves them open.
 const (
 	defaultVisits = 2_000_000
-	// maxEdges bounds the relations of one state, maxKept those of all states kept:
-	// some ten bytes each.
-	maxEdges = 1 << 20
-	maxKept  = 1 << 24
+	visitsPerNode = 8
+	defaultEdges  = 1 << 20
+	defaultBytes  = 4 << 30
 	// The ascending sequence of a loop ends after a few steps (10 at most in all tables
 	// of verdicts), or else a bound grows in each of them: widening drops it, and the
 	// closure behind it finds another one a little further out. restlessSteps is where
@@ -27,6 +26,27 @@ const (
 	restlessSteps = 64
 	maxRestless   = 50_000
 )
+
+const (
+	// maxReplay bounds the work of a replay: the sum of the sizes (zone.Zone.Len) of
+	// the states that it goes through, and replayStep for each.
+	maxReplay  = 1 << 12
+	replayStep = 64
+)
+
+// withDefaults fills in the limits that were left open, for a graph of so many nodes.
+func (l Limits) withDefaults(nodes int) Limits {
+	if l.Visits == 0 {
+		l.Visits = defaultVisits + visitsPerNode*nodes
+	}
+	if l.Edges == 0 {
+		l.Edges = defaultEdges
+	}
+	if l.Bytes == 0 {
+		l.Bytes = defaultBytes
+	}
+	return l
+}
 
 // run is one analysis: states for all nodes of a graph, brought to a fixpoint in the
 // order of its weak topological order.
@@ -42,7 +62,9 @@ type run struct {
 
 	// Chains: a node with one successor whose only predecessor it is runs together
 	// with it, and only the state before the first and behind the last node of a
-	// chain is kept; and behind a node that failed, if that is another one.
+	// chain is kept; and behind a node that failed, if that is another one. In long
+	// chains states between are kept too, so that a replay never has far to go: see
+	// maxReplay.
 	next      []cfg.NodeID // next node of the chain, or NoNode
 	inner     []bool       // not the first node of its chain
 	pre, post []state
@@ -53,11 +75,10 @@ type run struct {
 	cycleOf   []int32      // cycle that a node is the head of, or -1
 	limits    state        // met with a loop's state at its first widening
 
-	visits    int
-	maxVisits int
-	restless  int     // of the visits, those in steps of loops beyond restlessSteps
-	edges     []int32 // of the states behind nodes that are kept
-	kept      int     // sum of edges
+	visits   int
+	restless int // of the visits, those in steps of loops beyond restlessSteps
+	max      Limits
+	kept     int // bytes of the states in pre and post
 	cancelled *atomic.Bool
 	stop      error // why the run ended early
 	stopAt    cfg.NodeID
@@ -92,8 +113,9 @@ type errLimit struct{ text string }
 
 func (e *errLimit) Error() string { return e.text }
 
-var errRelations = &errLimit{"the analysis keeps track of too many relations between registers and stack cells: " +
-	"the program copies one value to too many places"}
+func limitError(limit string, n int, why string) error {
+	return &errLimit{fmt.Sprintf("the analysis needs more than %d %s: %s", n, limit, why)}
+}
 
 // errReject says why a program cannot be judged where that shows only while it
 // is analyzed.
@@ -125,8 +147,8 @@ func (p *program) init(in Input, g *cfg.Graph) {
 // counter returns the variable of a counter node.
 func (p *program) counter(id cfg.NodeID) zone.Var { return p.counters[id] }
 
-func newRun(in Input, g *cfg.Graph, maxVisits int, cancelled *atomic.Bool) *run {
-	r := &run{maxVisits: maxVisits, cancelled: cancelled, stopAt: cfg.NoNode}
+func newRun(in Input, g *cfg.Graph, limits Limits, cancelled *atomic.Bool) *run {
+	r := &run{max: limits, cancelled: cancelled, stopAt: cfg.NoNode}
 	r.init(in, g)
 	for d := range 7 {
 		r.tab.SetFrameName(d, strings.TrimSuffix(savedPrefix(d), "/"))
@@ -136,7 +158,6 @@ func newRun(in Input, g *cfg.Graph, maxVisits int, cancelled *atomic.Bool) *run 
 	r.post = make([]state, n)
 	r.fail = make([]*failure, n)
 	r.reached = make([]bool, n)
-	r.edges = make([]int32, n)
 	r.cycleOf = make([]int32, n)
 	for i := range r.cycleOf {
 		r.cycleOf[i] = -1
@@ -279,24 +300,34 @@ func (r *run) joinPredecessors(id cfg.NodeID) state {
 // before it.
 func (r *run) visit(start cfg.NodeID, pre state) {
 	old := r.pre[start]
+	r.kept += pre.bytes() - old.bytes()
 	r.pre[start] = pre
 	cur := pre.share()
+	work := 0 // since the last kept state
 	for id := start; r.count(); id = r.next[id] {
 		r.reached[id] = !cur.bottom()
-		if r.assuming {
-			r.advance(&cur, id)
-		} else {
-			if r.fail[id] != nil {
-				// Neither this node's state nor those of the nodes behind it change any more.
+		if !r.assuming && r.fail[id] != nil {
+			// Neither this node's state nor those of the nodes behind it change any more.
+			break
+		}
+		if id != start {
+			r.checkpoint(id, &cur, &work)
+		}
+		if !cur.bottom() {
+			vars, edges := cur.z.Len()
+			work += replayStep + vars + edges
+			if edges > r.max.Edges {
+				r.stop = limitError("relations between registers and stack cells at one point", r.max.Edges,
+					"the program copies one value to too many places")
 				break
 			}
-			if !cur.bottom() && !r.checkAll(start, id, &cur, &old) {
+			if !r.assuming && !r.checkAll(start, id, &cur, &old) {
 				break
 			}
-			r.advance(&cur, id)
-			if r.reached[id] && cur.bottom() && r.g.Kind(id) != cfg.Assume {
-				r.stop, r.stopAt = &errInternal{"Bug! instruction " + r.g.Label(id) + " leads to bottom"}, id
-			}
+		}
+		r.advance(&cur, id)
+		if !r.assuming && r.reached[id] && cur.bottom() && r.g.Kind(id) != cfg.Assume {
+			r.stop, r.stopAt = &errInternal{"Bug! instruction " + r.g.Label(id) + " leads to bottom"}, id
 		}
 		if r.reject != nil {
 			r.stop, r.stopAt = r.reject, id
@@ -304,16 +335,9 @@ func (r *run) visit(start cfg.NodeID, pre state) {
 		if r.stop != nil {
 			break
 		}
-		if r.visits&15 == 0 && !cur.bottom() {
-			if _, edges := cur.z.Len(); edges > maxEdges {
-				r.stop = errRelations
-				break
-			}
-		}
 		if r.next[id] == cfg.NoNode {
-			r.keep(id, &cur)
-			r.drop(&r.post[id])
-			r.post[id], cur = cur, state{}
+			r.setPost(id, cur)
+			cur = state{}
 			break
 		}
 	}
@@ -321,18 +345,31 @@ func (r *run) visit(start cfg.NodeID, pre state) {
 	r.drop(&old)
 }
 
-// keep counts the relations of the state behind a node: more than a usual state
-// has count as visits, as they take as long.
-func (r *run) keep(id cfg.NodeID, st *state) {
-	edges := 0
-	if !st.bottom() {
-		_, edges = st.z.Len()
+// checkpoint keeps the state before a node inside a chain if a replay from the last
+// kept one would go through too much.
+func (r *run) checkpoint(id cfg.NodeID, cur *state, work *int) {
+	r.kept -= r.pre[id].bytes()
+	r.drop(&r.pre[id])
+	if *work > maxReplay && !cur.bottom() {
+		r.pre[id] = cur.share()
+		r.kept += cur.bytes()
+		*work = 0
 	}
-	r.visits += edges >> 9
-	r.kept += edges - int(r.edges[id])
-	r.edges[id] = int32(edges)
-	if edges > maxEdges || r.kept > maxKept {
-		r.stop = errRelations
+}
+
+// setPost keeps the state behind a node, and counts a visit of a state with more
+// relations than usual as several, as it takes as long.
+func (r *run) setPost(id cfg.NodeID, st state) {
+	if !st.bottom() {
+		_, edges := st.z.Len()
+		r.visits += edges >> 9
+	}
+	r.kept += st.bytes() - r.post[id].bytes()
+	r.drop(&r.post[id])
+	r.post[id] = st
+	if r.kept > r.max.Bytes {
+		r.stop = limitError("bytes for the states between instructions", r.max.Bytes,
+			"the program is too large, or keeps too many values at once")
 	}
 }
 
@@ -340,8 +377,8 @@ func (r *run) keep(id cfg.NodeID, st *state) {
 func (r *run) count() bool {
 	if r.visits++; r.visits&63 == 0 && r.cancelled.Load() {
 		r.stop = context.Canceled
-	} else if r.visits > r.maxVisits {
-		r.stop = &errLimit{fmt.Sprintf("the analysis needs more than %d steps: the program has too many loops or calls for it", r.maxVisits)}
+	} else if r.visits > r.max.Visits {
+		r.stop = limitError("steps", r.max.Visits, "the program has too many loops or calls for it")
 	}
 	return r.stop == nil
 }
@@ -375,6 +412,8 @@ func (r *run) checkAll(start, id cfg.NodeID, cur, old *state) bool {
 					break
 				}
 			}
+			r.kept += st.bytes() - r.post[id].bytes()
+			r.drop(&r.post[id])
 			r.post[id] = st
 		}
 		return false
@@ -433,7 +472,7 @@ func (r *run) trim() {
 
 // before returns the state before a node; the caller drops it.
 func (r *run) before(id cfg.NodeID) state {
-	if !r.inner[id] {
+	if !r.inner[id] || r.pre[id].z != nil {
 		return r.pre[id].share()
 	}
 	p := r.g.Predecessors(id)[0]
@@ -554,6 +593,7 @@ func (r *run) cycle(i int32) {
 			break
 		}
 	}
+	r.kept += inv.bytes() - r.pre[head].bytes()
 	r.drop(&r.pre[head])
 	r.pre[head] = inv
 	r.reached[head] = !inv.bottom()
@@ -637,13 +677,10 @@ func analyze(ctx context.Context, in Input, opt Options) (*Result, error) {
 		}
 	}
 	res.Stack = stackBytes(g)
-	visits := opt.Limits.Visits
-	if visits == 0 {
-		visits = defaultVisits
-	}
+	limits := opt.Limits.withDefaults(len(g.Nodes))
 	var cancelled atomic.Bool
 	defer context.AfterFunc(ctx, func() { cancelled.Store(true) })()
-	r := newRun(in, g, visits, &cancelled)
+	r := newRun(in, g, limits, &cancelled)
 	r.assumptions = opt.Assume
 	if opt.ContinueAfterFailure {
 		r.goOn()
@@ -669,7 +706,7 @@ func analyze(ctx context.Context, in Input, opt Options) (*Result, error) {
 	if opt.ContinueAfterFailure {
 		r.collect(res)
 		r.trim()
-		res.analysis = &analysis{run: r, in: in, maxVisits: visits}
+		res.analysis = &analysis{run: r, in: in, limits: limits}
 		return res, nil
 	}
 	if r.failures == 0 && o.Termination {
@@ -688,7 +725,7 @@ func analyze(ctx context.Context, in Input, opt Options) (*Result, error) {
 		}
 	}
 	r.trim()
-	res.analysis = &analysis{run: r, in: in, maxVisits: visits}
+	res.analysis = &analysis{run: r, in: in, limits: limits}
 	return res, nil
 }
 

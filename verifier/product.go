@@ -40,6 +40,14 @@ type stackPart struct {
 
 func (st *state) bottom() bool { return st.z == nil || st.z.IsBottom() }
 
+// bytes is the memory that st takes, parts that it shares with other states included.
+func (st *state) bytes() int {
+	if st.z == nil {
+		return 0
+	}
+	return st.z.Bytes() + 2*len(st.t.class) + 8*(len(st.s.nonNum)+len(st.s.cells))
+}
+
 // pool keeps the parts of states that are no longer needed. It belongs to one
 // run and is not safe for concurrent use.
 type pool struct {

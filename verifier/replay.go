@@ -15,9 +15,9 @@ import (
 // analysis is what a Result keeps of its runs. Its states are read only; all that
 // is computed later is computed under mu.
 type analysis struct {
-	run       *run // the run that gave the verdict
-	in        Input
-	maxVisits int
+	run    *run // the run that gave the verdict
+	in     Input
+	limits Limits
 
 	mu     sync.Mutex
 	on     *run // the run that went on behind failures, once it is asked for
@@ -72,8 +72,9 @@ func (a *analysis) behind() *run {
 	if a.on == nil {
 		// It is for explanations, so it must not take long: where loops keep it from
 		// ending soon, the verdict's run has to do.
-		visits := min(a.maxVisits, 10_000+100*len(a.run.g.Nodes))
-		r := newRun(a.in, a.run.g, visits, new(atomic.Bool))
+		limits := a.limits
+		limits.Visits = min(limits.Visits, 10_000+100*len(a.run.g.Nodes))
+		r := newRun(a.in, a.run.g, limits, new(atomic.Bool))
 		r.goOn()
 		r.solve(r.entry())
 		a.on = r

@@ -43,6 +43,8 @@ const (
 type Limits struct {
 	Nodes  int // nodes of the control-flow graph after inlining
 	Visits int // node visits in all; one of a very large state counts as several
+	Edges  int // relations between two registers or stack cells, at one point
+	Bytes  int // size of the states that are kept, one before and one behind each block
 }
 
 // Assumption is a fact assumed at an instruction.
