@@ -75,10 +75,10 @@ type run struct {
 	cycleOf   []int32      // cycle that a node is the head of, or -1
 	limits    state        // met with a loop's state at its first widening
 
-	visits   int
-	restless int // of the visits, those in steps of loops beyond restlessSteps
-	max      Limits
-	kept     int // bytes of the states in pre and post
+	visits    int
+	restless  int // of the visits, those in steps of loops beyond restlessSteps
+	max       Limits
+	kept      int // bytes of the states in pre and post
 	cancelled *atomic.Bool
 	stop      error // why the run ended early
 	stopAt    cfg.NodeID
