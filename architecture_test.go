@@ -15,6 +15,7 @@ import (
 var rooms = map[string][]string{
 	"isa":                {},
 	"position":           {},
+	"csource":            {"position"},
 	"platform":           {"isa"},
 	"winhooks":           {"platform"},
 	"linuxhooks":         {"platform"},
@@ -29,7 +30,7 @@ var rooms = map[string][]string{
 	"docs/findings":      {},
 	"explain":            {"docs/findings", "elfbpf", "isa", "platform", "position", "verifier"},
 	"report":             {"elfbpf", "explain", "isa", "platform", "position", "verifier", "verifier/cfg"},
-	"repair":             {"elfbpf", "explain", "interp", "isa", "platform", "position", "verifier"},
+	"repair":             {"csource", "elfbpf", "explain", "interp", "isa", "platform", "position", "verifier"},
 	"session":            {"clangdriver", "elfbpf", "explain", "isa", "linuxhooks", "platform", "position", "repair", "settings", "verifier", "winhooks"},
 	"lsp":                {"explain", "position", "report", "session"},
 	"cmd/bpfls":          {"*"},

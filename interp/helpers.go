@@ -1,6 +1,9 @@
 package interp
 
 import (
+	"bytes"
+	"slices"
+
 	"bpfls/isa"
 	"bpfls/platform"
 )
@@ -12,6 +15,7 @@ type mapState struct {
 	handle  *Region
 	values  map[string]*Region
 	order   []string // keys in the order of their making
+	begin   []Entry  // what entries began with, in that order
 	isArray bool
 }
 
@@ -28,6 +32,11 @@ func (m *Machine) mapByFD(fd int) *mapState {
 		m.next += 4096
 		s.isArray = m.Platform.MapType(def.Type).Array || def.Global
 		m.maps[fd] = s
+		for _, e := range m.initial[fd] {
+			if len(e.Key) == int(def.KeySize) && len(e.Value) == int(def.ValueSize) && s.values[string(e.Key)] == nil {
+				m.insert(s, string(e.Key), e.Value)
+			}
+		}
 		return s
 	}
 	return nil
@@ -54,11 +63,34 @@ func (m *Machine) value(s *mapState, key string, create bool) *Region {
 	if r := s.values[key]; r != nil || !create {
 		return r
 	}
-	r := m.newRegion(Shared, int(s.def.ValueSize))
-	m.fill(r.Data)
+	value := make([]byte, s.def.ValueSize)
+	if !m.closed {
+		m.fill(value)
+	}
+	return m.insert(s, key, value)
+}
+
+// insert adds an entry.
+func (m *Machine) insert(s *mapState, key string, value []byte) *Region {
+	r := m.newRegion(Shared, len(value))
+	copy(r.Data, value)
 	s.values[key] = r
 	s.order = append(s.order, key)
+	s.begin = append(s.begin, Entry{[]byte(key), bytes.Clone(value)})
 	return r
+}
+
+// Entries returns the entries of a map that the run used or made, in the order in
+// which it did: what they began with, and what they hold now.
+func (m *Machine) Entries(fd int) (begin, now []Entry) {
+	s := m.maps[fd]
+	if s == nil {
+		return nil, nil
+	}
+	for _, key := range s.order {
+		now = append(now, Entry{[]byte(key), bytes.Clone(s.values[key].Data)})
+	}
+	return slices.Clone(s.begin), now
 }
 
 // fill writes bytes that a program could not know; small numbers and the ends of
@@ -398,7 +430,7 @@ func (m *Machine) lookup(args *arguments) Value {
 	}
 	none := null(Shared, int(s.def.ValueSize))
 	key := string(args.key)
-	create := m.random.IntN(3) != 0
+	create := m.random.IntN(3) != 0 && !m.closed
 	if s.isArray {
 		if len(args.key) < 4 {
 			return none

@@ -37,7 +37,15 @@ type Input struct {
 	// Memory, if not nil, is what r1 points to, with r2 its size, instead of a
 	// context (the convention of the instruction-set conformance tests).
 	Memory []byte
+	// Maps holds entries that maps have when the program begins, by descriptor; of
+	// maps of one value (global variables) the key is zero. Other entries are made up,
+	// unless Closed says that there are none: then arrays begin with zeros.
+	Maps   map[int][]Entry
+	Closed bool
 }
+
+// Entry is an entry of a map.
+type Entry struct{ Key, Value []byte }
 
 // ErrSteps is returned by Run when a program took more steps than allowed.
 var ErrSteps = errors.New("interp: too many steps")
@@ -66,6 +74,8 @@ type Machine struct {
 	contextPointers map[int]Value
 	slotWidth       int
 	maps            map[int]*mapState
+	initial         map[int][]Entry
+	closed          bool
 	random          *rand.Rand
 	done            bool
 	next            uint64 // where the next region is placed
@@ -75,6 +85,9 @@ type Machine struct {
 type Options struct {
 	BigEndian bool
 	Count     bool // fill Machine.Turns
+	// ZeroStack takes the stack for zeros that were written, not for bytes that never
+	// were: it tells what a program does that reads them.
+	ZeroStack bool
 }
 
 // New prepares a run.
@@ -93,7 +106,10 @@ func New(p Program, in Input, opt Options) *Machine {
 	}
 	m.next = 1<<16 + m.random.Uint64N(1<<12)*8
 	m.Stack = m.newRegion(Stack, frames*size)
-	m.Stack.Init = make([]bool, frames*size)
+	if !opt.ZeroStack {
+		m.Stack.Init = make([]bool, frames*size)
+	}
+	m.initial, m.closed = in.Maps, in.Closed
 	m.Regs[isa.R10] = Ptr(m.Stack, int64(frames*size))
 
 	if in.Memory != nil {
@@ -322,8 +338,8 @@ func (m *Machine) exit(next *int) error {
 	top := int(m.Regs[isa.R10].Offset())
 	m.Regs[isa.R10].Bits += uint64(m.frameSize())
 	m.Stack.wrote(top-m.frameSize(), m.frameSize())
-	for i := top - m.frameSize(); i < top; i++ {
-		m.Stack.Init[i] = false
+	if m.Stack.Init != nil {
+		clear(m.Stack.Init[top-m.frameSize() : top])
 	}
 	*next = f.Return
 	return nil

@@ -7,5 +7,9 @@ import (
 )
 
 func evidence(ctx context.Context, req Request) (explain.Finding, error) {
-	return req.Subject.Report.Findings[req.Finding], ctx.Err()
+	w := newWorker(&req)
+	f := w.finding
+	var err error
+	f.Evidence.Fixes, err = w.fixes(ctx)
+	return f, err
 }
