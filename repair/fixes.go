@@ -2,7 +2,7 @@ package repair
 
 import (
 	"fmt"
-	"reflect"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,12 +44,32 @@ func (w *worker) candidates() []candidate {
 		out = w.mapType()
 	}
 	var unique []candidate
+	seen := map[string]bool{}
 	for _, c := range out {
-		if !slices.ContainsFunc(unique, func(u candidate) bool { return reflect.DeepEqual(u.change, c.change) }) {
+		if k := w.effect(c.change); !seen[k] {
+			seen[k] = true
 			unique = append(unique, c)
 		}
 	}
 	return unique
+}
+
+// effect is what a change makes of the sources, so that two ways to make the same text
+// are tried once.
+func (w *worker) effect(c Change) string {
+	byFile := map[string][]explain.Edit{}
+	for _, e := range c.Edits {
+		byFile[e.Range.File] = append(byFile[e.Range.File], e)
+	}
+	var b strings.Builder
+	fmt.Fprint(&b, c.Flags)
+	for _, path := range slices.Sorted(maps.Keys(byFile)) {
+		if f := w.source(path); f != nil {
+			text, err := Apply(f.Text(), byFile[path])
+			fmt.Fprintf(&b, "\x00%s\x00%s\x00%v", path, text, err)
+		}
+	}
+	return b.String()
 }
 
 // guards makes candidates that leave the function before a statement where cond is

@@ -80,6 +80,20 @@ func (w *worker) ends(fn *csource.Function, st *csource.Stmt) []end {
 		out = append(out, end{f.TextOf(e), typ})
 		break
 	}
+	if len(out) == 0 && w.s.Program != nil && w.s.Program.Context != nil {
+		// The context, if it is a parameter.
+		for i := range fn.Params {
+			d := &fn.Params[i]
+			if d.Pointers != 1 || !strings.Contains(w.s.Program.ContextType, f.Str(d.Type.Last)) {
+				continue
+			}
+			if m, ok := w.s.Program.Context.Lookup(field); ok && m.Pointer {
+				out = append(out, end{f.Str(d.Name) + "->" + field, m.Type})
+			} else if ok {
+				out = append(out, end{"(void *)(long)" + f.Str(d.Name) + "->" + field, "void *"})
+			}
+		}
+	}
 	return out
 }
 

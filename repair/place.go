@@ -1,7 +1,6 @@
 package repair
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -137,14 +136,6 @@ func (w *worker) span(f *csource.File, r explain.Range) csource.Span {
 // writable reports whether a file may be edited.
 func (w *worker) writable(path string) bool { return w.s.Writable == nil || w.s.Writable(path) }
 
-// text is the C text of the finding.
-func (w *worker) text() string {
-	if w.file == nil || !w.at.OK() {
-		return ""
-	}
-	return w.file.TextOf(w.at)
-}
-
 // bytes returns the bytes that the failed access may touch, as offsets in its
 // region; known is false where no bounds of them are known.
 func (w *worker) bytes() (lo, hi int64, known bool) {
@@ -165,9 +156,6 @@ func (w *worker) bytes() (lo, hi int64, known bool) {
 
 func finite(r verifier.Range) bool { return !r.LoInf && !r.HiInf && !r.LoWide && !r.HiWide }
 
-// constant returns the one value of a range.
-func constant(r verifier.Range) (int64, bool) { return r.Lo, finite(r) && r.Lo == r.Hi }
-
 // replace is an edit that puts a text in the place of tokens.
 func (w *worker) replace(path string, s csource.Span, text string) explain.Edit {
 	f := w.files[path]
@@ -187,10 +175,3 @@ func edit(path string, f *csource.File, from, to int, text string) explain.Edit 
 
 // lineOf is the line of a token.
 func lineOf(f *csource.File, token int) int { return f.Point(f.Tokens[token].Start).Line }
-
-func plural(n int64, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}

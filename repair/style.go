@@ -190,7 +190,7 @@ func (w *worker) exits(f *csource.File, fn *csource.Function, at *csource.Stmt) 
 		case strings.Contains(cond, "end") || strings.HasPrefix(cond, "!") || strings.Contains(cond, "NULL") || strings.Contains(cond, "< 0"):
 			weight = 4 // an error
 		}
-		if body.Kind == csource.Return && mentionsLocal(f, fn, body.Value, at) {
+		if body.Kind == csource.Return && !usable(f, fn, body.Value, at) {
 			return true
 		}
 		add(f.TextOf(body.Span), weight)
@@ -198,12 +198,14 @@ func (w *worker) exits(f *csource.File, fn *csource.Function, at *csource.Stmt) 
 	})
 	slices.SortStableFunc(found, func(a, b exit) int { return b.count - a.count })
 	if n := len(fn.Body.List); n > 0 {
-		if last := fn.Body.List[n-1]; last.Kind == csource.Return && !mentionsLocal(f, fn, last.Value, at) {
+		if last := fn.Body.List[n-1]; last.Kind == csource.Return && last != at && usable(f, fn, last.Value, at) {
 			add(f.TextOf(last.Span), 0)
 		}
 	}
 	if len(found) == 0 {
-		if fn.Name > 0 && f.Is(fn.Name-1, "void") {
+		if name := w.harmless(fn); name != "" {
+			add("return "+name+";", 0)
+		} else if fn.Name > 0 && f.Is(fn.Name-1, "void") {
 			add("return;", 0)
 		} else {
 			add("return 0;", 0)
@@ -216,15 +218,18 @@ func (w *worker) exits(f *csource.File, fn *csource.Function, at *csource.Stmt) 
 	return out
 }
 
-// mentionsLocal reports whether an expression needs a variable that is declared in the
-// function behind a statement, or calls something.
-func mentionsLocal(f *csource.File, fn *csource.Function, e csource.Span, at *csource.Stmt) bool {
+// usable reports whether what a return gives can be returned before a statement too:
+// it is a constant, or a variable that was declared by then.
+func usable(f *csource.File, fn *csource.Function, e csource.Span, at *csource.Stmt) bool {
 	for i := e.First; i <= e.Last; i++ {
-		if !f.IsIdent(i) || f.Is(i-1, ".", "->") {
+		if !f.IsIdent(i) {
+			if f.Tokens[i].Kind == csource.Punct && !f.Is(i, "-", "(", ")", "|", "<<", "~") {
+				return false
+			}
 			continue
 		}
-		if f.Is(i+1, "(") && !f.Macros[f.Str(i)] && i > e.First {
-			return true
+		if f.Is(i+1, "(") && !f.Macros[f.Str(i)] {
+			return false
 		}
 		late := false
 		fn.Body.Walk(func(st *csource.Stmt) bool {
@@ -234,8 +239,31 @@ func mentionsLocal(f *csource.File, fn *csource.Function, e csource.Span, at *cs
 			return true
 		})
 		if late {
-			return true
+			return false
 		}
 	}
-	return false
+	return true
+}
+
+// harmless is what a program returns that lets everything pass, where the hook has a
+// constant for that and the sources know it.
+func (w *worker) harmless(fn *csource.Function) string {
+	names := map[string][]string{"xdp": {"XDP_PASS"}, "sched_cls": {"TC_ACT_OK"}, "bind": {"BIND_PERMIT", "BIND_PERMIT_SOFT"}}
+	if w.s.Type == nil || w.file.Str(fn.Name) != w.s.Report.Function {
+		return ""
+	}
+	for _, name := range names[w.s.Type.Name] {
+		for _, path := range w.s.paths() {
+			g := w.source(path)
+			if g == nil {
+				continue
+			}
+			for i := range g.Tokens {
+				if g.Is(i, name) {
+					return name
+				}
+			}
+		}
+	}
+	return ""
 }

@@ -79,7 +79,9 @@ type Finding struct {
 	EndColumn       *int      `json:"end_column"`
 	Consequences    int       `json:"consequences"`
 	MissingFact     *string   `json:"missing_fact"`
-	Witness         *string   `json:"witness"`
+	Class           *string   `json:"class"`
+	ClassReason     *string   `json:"class_reason"`
+	Witness         *Witness  `json:"witness"`
 	Related         []Related `json:"related"`
 	Fixes           []Fix     `json:"fixes"`
 	Allowed         *string   `json:"allowed"`
@@ -168,6 +170,9 @@ func newFinding(f *explain.Finding, path func(string) string) Finding {
 		Consequences:    f.Consequences,
 		MissingFact:     known(f.MissingFact),
 		Allowed:         known(f.Allowed),
+		Class:           known(f.Evidence.Class),
+		ClassReason:     known(f.Evidence.Reason),
+		Witness:         newWitness(f.Evidence.Witness),
 		Related:         []Related{},
 		Fixes:           []Fix{},
 	}

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"bpfls/explain"
+	"bpfls/position"
 )
 
 // Options say how text for people is written.
@@ -18,6 +19,9 @@ type Options struct {
 	Path  func(string) string // shortens the paths of sources; nil: as they are
 	// Facts adds what is known of each line (level informational).
 	Facts bool
+	// Source gives the text of a file that was compiled, by its path in the report, to
+	// show fixes as a diff; nil: they are only named.
+	Source func(string) *position.Mapper
 }
 
 type printer struct {
@@ -96,6 +100,7 @@ func (p *printer) finding(r *explain.Report, prog *explain.Program, f *explain.F
 	if f.MissingFact != "" {
 		fmt.Fprintf(p, "      missing: %s\n", f.MissingFact)
 	}
+	p.evidence(&f.Evidence)
 }
 
 // underline writes a source line with its number and marks what a range covers of it.

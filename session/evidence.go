@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"bpfls/explain"
+	"bpfls/position"
 	"bpfls/repair"
 	"bpfls/verifier"
 )
@@ -190,4 +191,36 @@ func (p *pipeline) verifierOptions() verifier.Options {
 		Termination: p.cfg.termination,
 		Limits:      verifier.Limits{Nodes: p.cfg.LimitNodes.Value, Visits: p.cfg.LimitVisits.Value},
 	}
+}
+
+// AddEvidence looks for evidence about all findings of the outcome's report and puts
+// it there. It is for callers that own the outcome: those of a Session are shared.
+func (o *Outcome) AddEvidence(ctx context.Context) error {
+	for _, p := range o.Programs {
+		if p.Report == nil {
+			continue
+		}
+		found := slices.Clone(p.Report.Findings)
+		for i := range found {
+			f, err := o.Evidence(ctx, p, i)
+			found[i] = f
+			if err != nil {
+				p.Report.Findings = found
+				return err
+			}
+		}
+		p.Report.Findings = found
+	}
+	return nil
+}
+
+// Source returns the text of a file that was compiled, by its path in reports; nil
+// where it is not known.
+func (o *Outcome) Source(file string) *position.Mapper {
+	for name, m := range o.Sources {
+		if name == file || o.path != nil && o.path(name) == file {
+			return m
+		}
+	}
+	return nil
 }

@@ -20,7 +20,7 @@ type verifyCmd struct {
 	Engine  string        `help:"Who judges: builtin, kernel, both." default:"builtin" enum:"builtin,kernel,both" placeholder:"E"`
 	Timeout time.Duration `help:"Time limit per file, compilation included (30s, 2m); 0: none." placeholder:"D"`
 	Jobs    int           `short:"j" help:"Programs that are verified at once; 0: one per processor." placeholder:"N"`
-	Fixes   bool          `help:"Look for changes that make failing programs pass."`
+	Fixes   bool          `help:"For each finding, look for what is missing, for changes that make the program pass, and for an input that shows a bug."`
 	Files   []string      `arg:"" name:"file" help:"C sources and BPF objects."`
 }
 
@@ -31,8 +31,6 @@ func (c *verifyCmd) Run(p *program) error {
 	switch {
 	case c.Engine != "builtin":
 		return unbuilt("--engine " + c.Engine)
-	case c.Fixes:
-		return unbuilt("--fixes")
 	case c.Format == "netsh" && c.Level == "informational":
 		return unbuilt("--format netsh --level informational")
 	case c.Jobs < 0:
@@ -45,6 +43,11 @@ func (c *verifyCmd) Run(p *program) error {
 			return &exit{exitUnjudged, "interrupted"}
 		}
 		code = max(code, verdict(o))
+		if c.Fixes {
+			if err := o.AddEvidence(p.ctx); err != nil && p.ctx.Err() == nil {
+				fmt.Fprintf(p.stderr, "bpfls: %s: looking for fixes: %v\n", o.Report.Path, err)
+			}
+		}
 		reports = append(reports, o.Report)
 		if c.Format != "json" {
 			p.diagnostics(o)
@@ -148,10 +151,11 @@ func (c *verifyCmd) write(p *program, o *session.Outcome) error {
 		return nil
 	}
 	err := report.Text(p.stdout, o.Report, report.Options{
-		Color: p.terminal,
-		Times: p.terminal,
-		Path:  p.shorten,
-		Facts: c.Level == "informational" || c.Level == "verbose",
+		Color:  p.terminal,
+		Times:  p.terminal,
+		Path:   p.shorten,
+		Source: o.Source,
+		Facts:  c.Level == "informational" || c.Level == "verbose",
 	})
 	for _, po := range o.Programs {
 		if err != nil || c.Level != "verbose" || po.Result == nil {
