@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"bpfls/isa"
 	"bpfls/linuxhooks"
@@ -29,6 +30,7 @@ var (
 	firstSeed    = flag.Uint64("soundness.seed", 0, "seed of the first program")
 	printStates  = flag.Bool("soundness.states", false, "print the abstract states at a violation")
 	onlySeed     = flag.Int64("soundness.only", -1, "run only this seed")
+	progress     = flag.Duration("soundness.progress", 0, "how often to print to standard error how far the search is; 0: never")
 	printTable   = flag.Bool("soundness.table", false, "print which opcodes ran with which operand types")
 )
 
@@ -153,6 +155,7 @@ func (s *search) done() bool {
 
 // search runs the programs that gen makes of seeds until there are enough of them.
 func (s *search) search(gen func(seed uint64) (name string, p Program, pl *platform.Platform, runs int)) {
+	defer s.watch()()
 	var wg sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
@@ -173,6 +176,30 @@ func (s *search) search(gen func(seed uint64) (name string, p Program, pl *platf
 		})
 	}
 	wg.Wait()
+}
+
+// watch prints now and then how far the search is, until the function that it
+// returns is called.
+func (s *search) watch() (stop func()) {
+	if *progress <= 0 {
+		return func() {}
+	}
+	tick := time.NewTicker(*progress)
+	end := make(chan struct{})
+	go func() {
+		for {
+			select {
+			case <-tick.C:
+				s.mu.Lock()
+				fmt.Fprintf(os.Stderr, "%s: next seed %d; %d accepted programs with %d steps, %d failed ones with %d, %d violations\n",
+					s.t.Name(), s.next, s.accepted, s.steps, s.failed, s.failedSteps, len(s.bad))
+				s.mu.Unlock()
+			case <-end:
+				return
+			}
+		}
+	}()
+	return func() { tick.Stop(); close(end) }
 }
 
 // program verifies and runs one program.
