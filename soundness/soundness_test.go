@@ -31,6 +31,7 @@ var (
 	printStates  = flag.Bool("soundness.states", false, "print the abstract states at a violation")
 	onlySeed     = flag.Int64("soundness.only", -1, "run only this seed")
 	progress     = flag.Duration("soundness.progress", 0, "how often to print to standard error how far the search is; 0: never")
+	stopAtFirst  = flag.Bool("soundness.first", false, "stop at the first violation")
 	printTable   = flag.Bool("soundness.table", false, "print which opcodes ran with which operand types")
 )
 
@@ -147,6 +148,9 @@ func newSearch(t *testing.T) *search {
 }
 
 func (s *search) done() bool {
+	if *stopAtFirst && len(s.bad) > 0 {
+		return true
+	}
 	if s.limit > 0 {
 		return len(s.bad) >= 5 || s.next >= s.limit
 	}
@@ -284,6 +288,9 @@ func newResult(p Program, pl *platform.Platform, opt verifier.Options) (*verifie
 func (s *search) fail(text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if len(s.bad) == 0 {
+		text = fmt.Sprintf("first violation after %d programs: %s", s.accepted+s.failed+s.rejected+1, text)
+	}
 	s.bad = append(s.bad, text)
 }
 
