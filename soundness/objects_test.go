@@ -91,7 +91,7 @@ func TestSoundnessObjects(t *testing.T) {
 	all = append(all, realPrograms(t, shared(t, "corpus/ebpf-samples"), func(i int) bool { return i%every == 0 })...)
 	n := uint64(len(all) * (1 + *objectMutants))
 	s.limit = n
-	s.next = 0
+	s.first, s.next = 0, 0
 	s.search(func(i uint64) (string, Program, *platform.Platform, int) {
 		r := all[i%uint64(len(all))]
 		p := r.program

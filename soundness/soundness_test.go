@@ -99,7 +99,7 @@ func TestSoundness(t *testing.T) {
 	s := newSearch(t)
 	hs := hooks(t)
 	if *onlySeed >= 0 {
-		s.next = uint64(*onlySeed)
+		s.first, s.next = uint64(*onlySeed), uint64(*onlySeed)
 		*wantPrograms, *wantSteps = 1, 1
 	}
 
@@ -117,7 +117,7 @@ func TestSoundness(t *testing.T) {
 // TestSoundnessBigEndian does what TestSoundness does on a big-endian machine.
 func TestSoundnessBigEndian(t *testing.T) {
 	s := newSearch(t)
-	s.next, s.limit = 0, 2_000
+	s.first, s.next, s.limit = 0, 0, 2_000
 	hs := hooks(t)
 	s.search(func(seed uint64) (string, Program, *platform.Platform, int) {
 		p, pl := generated(seed, hs)
@@ -131,6 +131,7 @@ func TestSoundnessBigEndian(t *testing.T) {
 type search struct {
 	t     *testing.T
 	mu    sync.Mutex
+	first uint64
 	next  uint64
 	limit uint64 // seeds end here; 0: when there are enough programs and steps
 	seen  map[uint64]bool
@@ -144,7 +145,7 @@ type search struct {
 }
 
 func newSearch(t *testing.T) *search {
-	return &search{t: t, next: *firstSeed, seen: make(map[uint64]bool), hash: maphash.MakeSeed(), cover: newCoverage()}
+	return &search{t: t, first: *firstSeed, next: *firstSeed, seen: make(map[uint64]bool), hash: maphash.MakeSeed(), cover: newCoverage()}
 }
 
 func (s *search) done() bool {
@@ -242,7 +243,7 @@ func (s *search) program(name string, seed uint64, p Program, pl *platform.Platf
 	}
 	cover.start(insts)
 	if r.Verdict == verifier.Fail {
-		runs = (runs + 1) / 2
+		runs = min((runs+1)/2, 16)
 	}
 	steps := int64(0)
 	for i := range runs {
@@ -299,6 +300,7 @@ func (s *search) report(t *testing.T) {
 		t.Error(b)
 	}
 	holes, all := s.cover.holes()
+	t.Logf("seeds %d to %d", s.first, s.next-1)
 	t.Logf("%d accepted programs with %d steps, %d failed ones with %d steps, %d rejected; %d of %d pairs of opcode and operand types ran",
 		s.accepted, s.steps, s.failed, s.failedSteps, s.rejected, all-len(holes), all)
 	for i, n := range s.holes {

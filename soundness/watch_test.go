@@ -28,6 +28,7 @@ type subject struct {
 	throughUnion bool                // the run passed a loop head of that kind
 	holes        [len(holeNames)]int // runs in which a known unsoundness of PREVAIL showed
 	trace        [40]int             // slots of the last steps of this run, round
+	regs         [11]interp.Value    // that were turned into words last
 }
 
 func newSubject(insts []isa.Inst, maps []platform.Map, p *platform.Platform, typ *platform.ProgramType, r *verifier.Result) *subject {
@@ -135,6 +136,7 @@ func (s *subject) execute(in interp.Input, limit int64, seen *coverage) (*interp
 	}
 	s.touched = s.touched[:0]
 	accepted := s.result.Verdict == verifier.Pass
+	s.states.Restart()
 	s.throughUnion = false
 	known := noHole // an unsoundness that the run went through
 	wrong := func(text string) error {
@@ -265,7 +267,9 @@ func (s *subject) lastSteps(step int64) string {
 // admit checks the state before an instruction.
 func (s *subject) admit(m *interp.Machine, c *verifier.Concrete) error {
 	for i := range m.Regs {
-		c.Regs[i] = s.word(m.Regs[i])
+		if v := &m.Regs[i]; *v != s.regs[i] || m.Steps == 0 {
+			s.regs[i], c.Regs[i] = *v, s.word(*v)
+		}
 	}
 	c.Calls, c.Saved = c.Calls[:0], c.Saved[:0]
 	for i := range m.Frames {
@@ -281,7 +285,7 @@ func (s *subject) admit(m *interp.Machine, c *verifier.Concrete) error {
 		c.Packet = true
 		c.PacketSize, c.MetaOffset = int64(len(m.Packet.Data)-m.Packet.Headroom), -int64(m.Packet.Headroom)
 	}
-	n, err := s.states.Admits(m.PC, c)
+	n, err := s.states.AdmitsNext(m.PC, c)
 	if n >= 0 && s.states.LoopHead(n) && s.states.Conditional(n) {
 		s.throughUnion = true
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+	"slices"
 
 	"bpfls/isa"
 	"bpfls/verifier/cfg"
@@ -55,6 +56,8 @@ type Containment struct {
 	a      *analysis
 	run    *run
 	facts  []*facts         // by node
+	news   []*facts         // by node: what its state says that the one before does not
+	last   cfg.NodeID       // of the state that was admitted last, or NoNode
 	frames map[[2]int]int32 // frame by parent frame and call site
 	nodes  [][]cfg.NodeID   // by frame and slot
 	words  []Word           // of the locations of the state at hand
@@ -74,6 +77,8 @@ func (r *Result) Containment() *Containment {
 		a:      a,
 		run:    run,
 		facts:  make([]*facts, len(g.Nodes)),
+		news:   make([]*facts, len(g.Nodes)),
+		last:   cfg.NoNode,
 		frames: make(map[[2]int]int32),
 		nodes:  make([][]cfg.NodeID, len(g.Frames)),
 	}
@@ -135,11 +140,61 @@ func (c *Containment) node(slot int, calls []int) cfg.NodeID {
 // offset of a pointer of its kind. Of the numeric bytes at a stack pointer a zone
 // holds a lower bound. Loop counters are not looked at.
 func (c *Containment) Admits(slot int, m *Concrete) (node int, err error) {
+	c.last = cfg.NoNode
 	id := c.node(slot, m.Calls)
 	if id == cfg.NoNode {
 		return -1, ErrNotAnalyzed
 	}
-	return int(id), c.admits(c.factsOf(id), m)
+	if err := c.admits(c.factsOf(id), m); err != nil {
+		return int(id), err
+	}
+	c.last = id
+	return int(id), nil
+}
+
+// AdmitsNext is Admits for a state one step after the one that was admitted last. It
+// looks only at what can have changed: where the instruction of that step is the only
+// way to this one, not at what both states say of locations that the step does not
+// write.
+func (c *Containment) AdmitsNext(slot int, m *Concrete) (node int, err error) {
+	last := c.last
+	if last == cfg.NoNode {
+		return c.Admits(slot, m)
+	}
+	c.last = cfg.NoNode
+	id := c.node(slot, m.Calls)
+	if id == cfg.NoNode {
+		return -1, ErrNotAnalyzed
+	}
+	f := c.news[id]
+	switch {
+	case c.before(id) != last:
+		f = c.factsOf(id)
+	case f == nil:
+		f = c.factsOf(id).news(c.factsOf(last), &c.run.g.Op(last).Inst)
+		c.news[id] = f
+	}
+	if err := c.admits(f, m); err != nil {
+		return int(id), err
+	}
+	c.last = id
+	return int(id), nil
+}
+
+// Restart tells that the next state is not one step after the last one.
+func (c *Containment) Restart() { c.last = cfg.NoNode }
+
+// before returns the instruction that is the only way to the one at id, or NoNode.
+func (c *Containment) before(id cfg.NodeID) cfg.NodeID {
+	g := c.run.g
+	p := g.Predecessors(id)
+	if len(p) == 1 && g.Kind(p[0]) == cfg.Assume {
+		p = g.Predecessors(p[0])
+	}
+	if len(p) != 1 || g.Kind(p[0]) != cfg.Instruction {
+		return cfg.NoNode
+	}
+	return p[0]
 }
 
 func (c *Containment) admits(f *facts, m *Concrete) error {
@@ -314,11 +369,119 @@ func (c *Containment) factsOf(id cfg.NodeID) *facts {
 	if c.facts[id] == nil {
 		c.a.mu.Lock()
 		defer c.a.mu.Unlock()
-		st := c.run.before(id)
-		c.facts[id] = c.run.list(&st, id)
-		c.run.drop(&st)
+		c.listChain(id)
 	}
 	return c.facts[id]
+}
+
+// listChain lists the facts of all nodes of the chain that a node belongs to.
+func (c *Containment) listChain(id cfg.NodeID) {
+	r := c.run
+	for r.inner[id] {
+		id = r.g.Predecessors(id)[0]
+	}
+	st := r.before(id)
+	for {
+		c.facts[id] = r.list(&st, id)
+		next := r.next[id]
+		if next == cfg.NoNode {
+			break
+		}
+		if r.fail[id] != nil {
+			r.drop(&st)
+			st = r.post[id].share()
+		} else {
+			r.advance(&st, id)
+		}
+		id = next
+	}
+	r.drop(&st)
+}
+
+// news returns what f says and the state before it, of which p are the facts, does not,
+// or says of what the instruction between them writes.
+func (f *facts) news(p *facts, in *isa.Inst) *facts {
+	if f.bottom || p.bottom {
+		return f
+	}
+	written, memory := zone.Slot(0), false // a register, or the stack
+	switch in.Kind {
+	case isa.Bin, isa.Un, isa.Load, isa.LoadMapFD, isa.LoadMapAddress, isa.LoadPseudo:
+		written = zone.RegSlot(in.Dst)
+	case isa.Jump:
+		written = zone.RegSlot(isa.R10) // nothing that may be written
+	case isa.Store:
+		memory = true
+	default:
+		return f
+	}
+	fresh := func(q *facts, place int32) bool {
+		l := &q.places[place]
+		return l.slot == written && !memory || memory && l.kind == inStack
+	}
+	freshVar := func(q *facts, x placedVar) bool {
+		return x.place >= 0 && (fresh(q, x.place) || memory && x.v.Kind() == zone.KindStackNumericSize)
+	}
+	n := &facts{regs: f.regs, conditional: f.conditional}
+	to := make([]int32, len(f.places))
+	for i := range to {
+		to[i] = -1
+	}
+	place := func(i int32) int32 {
+		if i >= 0 && to[i] < 0 {
+			to[i] = int32(len(n.places))
+			n.places = append(n.places, f.places[i])
+		}
+		if i < 0 {
+			return i
+		}
+		return to[i]
+	}
+	placed := func(x placedVar) placedVar { x.place = place(x.place); return x }
+
+	types := make(map[zone.Slot]TypeSet, len(p.types))
+	for _, t := range p.types {
+		types[p.places[t.place].slot] = t.set
+	}
+	for _, t := range f.types {
+		if set, ok := types[f.places[t.place].slot]; !ok || set != t.set || fresh(f, t.place) {
+			n.types = append(n.types, typeFact{place(t.place), t.set})
+		}
+	}
+	equal := make(map[[2]zone.Slot]bool, len(p.equal))
+	for _, e := range p.equal {
+		equal[[2]zone.Slot{p.places[e[0]].slot, p.places[e[1]].slot}] = true
+	}
+	for _, e := range f.equal {
+		if !equal[[2]zone.Slot{f.places[e[0]].slot, f.places[e[1]].slot}] || fresh(f, e[0]) || fresh(f, e[1]) {
+			n.equal = append(n.equal, [2]int32{place(e[0]), place(e[1])})
+		}
+	}
+	bounds := make(map[zone.Var]*boundFact, len(p.bounds))
+	for i := range p.bounds {
+		bounds[p.bounds[i].v.v] = &p.bounds[i]
+	}
+	for _, b := range f.bounds {
+		if o := bounds[b.v.v]; o == nil || o.v.mixed != b.v.mixed || o.lo != b.lo || o.hi != b.hi || o.lowOnly != b.lowOnly || freshVar(f, b.v) {
+			b.v = placed(b.v)
+			n.bounds = append(n.bounds, b)
+		}
+	}
+	edges := make(map[[2]zone.Var]*edgeFact, len(p.edges))
+	for i := range p.edges {
+		e := &p.edges[i]
+		edges[[2]zone.Var{e.s.v, e.d.v}] = e
+	}
+	for _, e := range f.edges {
+		if o := edges[[2]zone.Var{e.s.v, e.d.v}]; o == nil || o.s.mixed != e.s.mixed || o.d.mixed != e.d.mixed || o.w != e.w || freshVar(f, e.s) || freshVar(f, e.d) {
+			e.s, e.d = placed(e.s), placed(e.d)
+			n.edges = append(n.edges, e)
+		}
+	}
+	if memory || !slices.Equal(f.numeric, p.numeric) {
+		n.numeric = f.numeric
+	}
+	return n
 }
 
 // list lists what a state at a node says.
