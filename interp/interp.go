@@ -383,6 +383,14 @@ func (m *Machine) bin(in *isa.Inst) error {
 	if !left.Set {
 		return m.fault("uses r%d, which was never written", in.Dst)
 	}
+	if m.Platform.Options.NoDivisionByZero && right.Region == nil && !in.UseImm {
+		switch op {
+		case isa.UDiv, isa.SDiv, isa.UMod, isa.SMod:
+			if right.Bits == 0 || !in.Is64 && uint32(right.Bits) == 0 {
+				return m.fault("divides by zero")
+			}
+		}
+	}
 	result := Num(compute(op, left.Bits, right.Bits, in.Is64))
 	switch {
 	case left.Region == nil && right.Region == nil:

@@ -187,6 +187,10 @@ func (m *Machine) load(base Value, off int64, n int) (Value, error) {
 			return p, nil
 		}
 	}
+	if r.Kind == Context && m.overlapsContextPointer(at, n) {
+		// A part of a pointer is neither a pointer nor a number that may be shown.
+		return Value{}, nil
+	}
 	if n == 8 {
 		v.Region = r.pointerTo(at)
 	}
@@ -275,6 +279,9 @@ func (r *Region) numbers(at, n int) int {
 // PointerAt gives the region that the word at an offset of the region points
 // into, nil if it carries none.
 func (r *Region) PointerAt(offset int) *Region { return r.pointerTo(offset + r.Headroom) }
+
+// Pointers counts the words that carry pointers.
+func (r *Region) Pointers() int { return len(r.pointers) }
 
 // Numbers counts the bytes from an offset on, up to n, that are initialised and
 // part of no pointer.

@@ -44,6 +44,10 @@ type Config struct {
 	Lookup   int32
 	Update   int32
 	Random   int32
+	Callees  []Callee // called with arguments by their prototypes
+	CallX    bool     // some helpers through a register
+	Legacy   bool     // legacy packet loads
+	Mixes    bool     // registers of several types, contexts' pointers in parts, divisors that are not zero
 }
 
 // holds is what the generator believes of a register.
@@ -58,7 +62,10 @@ const (
 	packetPtr
 	endPtr
 	valuePtr // a map value, checked for null
-	maybeNull
+	allocPtr // memory that a helper reserved
+	sockPtr
+	btfPtr
+	mixed // one of several pointers
 )
 
 type generator struct {
@@ -70,7 +77,8 @@ type generator struct {
 	stack   [64]bool // 8-byte words of the frame that hold numbers; word 0 is r10-8
 	spilled map[int]spill
 	pending []fix // jumps forward to be resolved
-	subs    []int // slots of calls to the subprogram
+	subs    [2]function
+	inside  int // number of the subprogram that is made; 0: none
 	depth   int
 }
 
@@ -120,8 +128,10 @@ func (g *generator) program() {
 		g.mov(0, r)
 	}
 	g.emit(isa.Slot{Op: isa.OpExit})
-	if len(g.subs) > 0 {
-		g.subprogram()
+	for k := range g.subs {
+		if len(g.subs[k].sites) > 0 {
+			g.subprogram(k)
+		}
 	}
 }
 
@@ -130,6 +140,14 @@ func (g *generator) step() {
 	g.resolve(false)
 	if g.cfg.Wild > 0 && g.IntN(g.cfg.Wild) == 0 {
 		g.wild()
+		return
+	}
+	if g.cfg.Mixes && g.IntN(5) == 0 {
+		g.mix()
+		return
+	}
+	if len(g.cfg.Callees) > 0 && g.IntN(16) == 0 {
+		g.callee()
 		return
 	}
 	n := 32
@@ -315,7 +333,7 @@ var memSizes = [...]struct {
 // place finds memory of at least n bytes: a base register and an offset.
 func (g *generator) place(n int, write bool) (base int, off int16, ok bool) {
 	if g.IntN(2) == 0 {
-		if r := g.pick(packetPtr, valuePtr, stackPtr); r >= 0 && g.room[r] >= n {
+		if r := g.pick(packetPtr, valuePtr, stackPtr, allocPtr, mixed); r >= 0 && g.room[r] >= n && !(write && g.regs[r] == mixed) {
 			if g.cfg.Wild > 0 && g.IntN(4) == 0 { // one byte too far
 				return r, int16([...]int{g.room[r] - n + 1, -1}[g.IntN(2)]), true
 			}
@@ -593,7 +611,17 @@ func (g *generator) pointers() {
 	}
 	n := int32(g.IntN(room))
 	become := func(h holds) { g.regs[dst], g.room[dst] = h, max(0, g.room[base]-int(n)) }
-	switch g.IntN(9) {
+	switch g.IntN(10) {
+	case 8: // half of a pointer
+		g.mov(dst, base)
+		s := isa.Slot{Op: [...]uint8{0x04, 0x14}[g.IntN(2)], Dst: isa.Reg(dst), Imm: n}
+		if g.IntN(2) == 0 {
+			s.Op, s.Src, s.Imm = s.Op|0x08, isa.Reg(tmp), 0
+			g.emit(isa.Slot{Op: 0xb7, Dst: isa.Reg(tmp), Imm: n})
+			g.regs[tmp] = number
+		}
+		g.emit(s)
+		g.regs[dst] = nothing
 	case 0: // number += pointer
 		g.emit(isa.Slot{Op: 0xb7, Dst: isa.Reg(dst), Imm: n})
 		g.emit(isa.Slot{Op: 0x0f, Dst: isa.Reg(dst), Src: isa.Reg(base)})
@@ -687,8 +715,17 @@ func (g *generator) spill() {
 		g.regs[dst], g.room[dst] = s.holds, s.room
 		return
 	}
-	r := g.pick(packetPtr, valuePtr, stackPtr, number, small, endPtr)
+	r := g.pick(packetPtr, valuePtr, stackPtr, number, small, endPtr, mixed, allocPtr)
+	if g.cfg.Mixes && g.IntN(6) == 0 {
+		r = 1 + g.IntN(5) // perhaps one that was never set
+	}
 	if r < 0 {
+		return
+	}
+	if g.regs[r] == nothing {
+		g.emit(isa.Slot{Op: 0x7b, Dst: 10, Src: isa.Reg(r), Off: int16(-8 * (w + 1))})
+		delete(g.spilled, w)
+		g.stack[w] = false
 		return
 	}
 	g.emit(isa.Slot{Op: 0x7b, Dst: 10, Src: isa.Reg(r), Off: int16(-8 * (w + 1))})
@@ -756,17 +793,7 @@ func (g *generator) lookup() {
 	g.key(m)
 	g.mapArgument(m)
 	g.call(g.cfg.Lookup)
-	dst := 7 + g.IntN(2)
-	g.mov(dst, 0)
-	g.emit(isa.Slot{Op: 0x55, Dst: 0, Imm: 0, Off: 2})
-	g.emit(isa.Slot{Op: 0xb7, Dst: 0, Imm: g.edge()})
-	g.emit(isa.Slot{Op: isa.OpExit})
-	// The check of r0 says nothing of its copy but through their equality.
-	g.regs[0], g.room[0] = valuePtr, int(m.ValueSize)
-	g.regs[dst] = nothing
-	if g.IntN(2) == 0 {
-		g.mov(dst, 0)
-	}
+	g.checked(valuePtr, int(m.ValueSize))
 }
 
 // update stores initialised bytes of the frame under a key.
@@ -824,15 +851,40 @@ func (g *generator) loop() {
 	g.regs[9] = number
 }
 
-// callLocal calls the one subprogram of the program.
+// function is a subprogram: what it takes, and where it is called.
+type function struct {
+	pointer bool // r1 points to 64 bytes of numbers in the caller's frame
+	sites   []int
+}
+
+// callLocal calls a subprogram. The first one may call the second.
 func (g *generator) callLocal() {
+	k := g.IntN(2)
+	if g.inside > 0 {
+		k = 1
+	}
+	f := &g.subs[k]
+	if len(f.sites) == 0 {
+		f.pointer = g.cfg.Mixes && g.IntN(3) == 0
+	}
 	a, b := g.someNumber(), g.someNumber()
 	g.emit(isa.Slot{Op: 0xbf, Dst: 2, Src: isa.Reg(b)})
 	if a == 2 {
 		a = b
 	}
-	g.emit(isa.Slot{Op: 0xbf, Dst: 1, Src: isa.Reg(a)})
-	g.subs = append(g.subs, len(g.code))
+	if f.pointer {
+		g.clear()
+		for w := range 8 {
+			if !g.stack[w] {
+				g.emit(isa.Slot{Op: 0x7a, Dst: 10, Off: int16(-8 * (w + 1)), Imm: g.edge()})
+				g.wrote(10, int16(-8*(w+1)), 8)
+			}
+		}
+		g.frameInto(1, -64)
+	} else {
+		g.emit(isa.Slot{Op: 0xbf, Dst: 1, Src: isa.Reg(a)})
+	}
+	f.sites = append(f.sites, len(g.code))
 	g.emit(isa.Slot{Op: isa.OpCall, Src: isa.SrcLocal})
 	for r := 1; r <= 5; r++ {
 		g.regs[r] = nothing
@@ -840,30 +892,58 @@ func (g *generator) callLocal() {
 	g.regs[0] = number
 }
 
-// subprogram is what callLocal calls: two numbers in, a number out.
-func (g *generator) subprogram() {
-	for _, s := range g.subs {
-		g.code[s].Imm = int32(len(g.code) - s - 1)
-	}
+// subprogram is what callLocal calls: two numbers in, or a pointer and a number, and a
+// number out.
+func (g *generator) subprogram(k int) {
+	f := &g.subs[k]
+	g.inside = k + 1
+	start := len(g.code)
 	g.regs = [10]holds{1: number, 2: number}
+	if f.pointer {
+		g.regs[1], g.room[1] = stackPtr, 64
+	}
 	g.stack = [64]bool{}
 	g.spilled = map[int]spill{}
 	g.depth++
 	saved := g.cfg
-	g.cfg.Loops, g.cfg.Calls = false, false
-	for n := len(g.code) + 3 + g.IntN(12); len(g.code) < n; {
-		switch g.IntN(4) {
-		case 0:
-			g.load()
-		case 1:
-			g.store()
-		default:
-			g.alu()
+	g.cfg.Loops = false
+	body := func(n int) {
+		for n += len(g.code); len(g.code) < n; {
+			switch g.IntN(6) {
+			case 0:
+				g.load()
+			case 1:
+				g.store()
+			case 2:
+				if g.cfg.Mixes {
+					g.ranged()
+				}
+				g.resolve(true)
+			default:
+				g.alu()
+			}
 		}
 	}
+	body(3 + g.IntN(8))
+	if saved.Loops && g.IntN(2) == 0 {
+		g.emit(isa.Slot{Op: 0xb7, Dst: 9, Imm: 0})
+		g.regs[9] = small
+		head := len(g.code)
+		body(1 + g.IntN(5))
+		g.emit(isa.Slot{Op: 0x07, Dst: 9, Imm: 1})
+		g.emit(isa.Slot{Op: 0xa5, Dst: 9, Imm: int32(1 + g.IntN(12)), Off: int16(head - len(g.code) - 1)})
+		g.regs[9] = number
+	}
+	if k == 0 && g.IntN(3) == 0 {
+		g.callLocal()
+	}
+	body(g.IntN(6))
 	g.cfg = saved
 	g.mov(0, g.someNumber())
 	g.emit(isa.Slot{Op: isa.OpExit})
+	for _, s := range f.sites {
+		g.code[s].Imm = int32(start - s - 1)
+	}
 }
 
 // wild emits something that may well be unsafe.

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"hash/maphash"
+	"math/rand/v2"
 	"os"
 	"runtime"
 	"strconv"
@@ -55,36 +56,47 @@ type hook struct {
 
 func hooks(t testing.TB) []hook {
 	win, lin := winhooks.Platform(), linuxhooks.Platform()
+	// Platforms as somebody may configure them: divisors must not be zero, helpers may
+	// be called through registers.
+	strict, calls := win.Clone(), lin.Clone()
+	strict.Options.NoDivisionByZero, strict.Options.CallX = true, true
+	calls.Options.CallX = true
 	var out []hook
 	add := func(p *platform.Platform, name string, hash, array uint32, random int32) {
 		typ, ok := p.TypeByName(name)
 		if !ok {
 			t.Fatalf("there is no program type %s on %s", name, p.Name)
 		}
-		out = append(out, hook{p, Config{Type: typ, Maps: Maps(hash, array), Length: 50, Loops: true, Calls: true, Helpers: true, Pointers: true, Lookup: 1, Update: 2, Random: random}})
+		out = append(out, hook{p, Config{Type: typ, Maps: Maps(hash, array), Length: 50, Loops: true, Calls: true, Helpers: true, Pointers: true,
+			Lookup: 1, Update: 2, Random: random, Callees: Callees(p, typ), CallX: p.Options.CallX, Legacy: p.Options.PacketAccess, Mixes: true}})
 	}
 	add(win, "xdp", 1, 2, 6)
 	add(win, "bind", 1, 2, 6)
 	add(lin, "xdp", 1, 2, 7)
+	add(strict, "xdp", 1, 2, 6)
+	add(strict, "sock_addr", 1, 2, 6)
+	add(calls, "sched_cls", 1, 2, 7)
 	return out
 }
 
-// generated returns the program of a seed: one in three is a mutant, one in eight
-// takes risks.
+// generated returns the program of a seed: one in three is a mutant, one in four takes
+// risks.
 func generated(seed uint64, hs []hook) (Program, *platform.Platform) {
-	h := hs[seed%uint64(len(hs))]
+	r := rand.New(rand.NewPCG(seed, 0xda942042e4dd58b5))
+	h := hs[r.IntN(len(hs))]
 	c := h.config
-	c.Length = 20 + int(seed/7%5)*20
-	c.Loops = seed%4 != 0
-	c.Calls = seed%5 != 0
-	switch seed % 8 {
+	c.Length = 20 + r.IntN(5)*20
+	c.Loops = r.IntN(4) != 0
+	c.Calls = r.IntN(5) != 0
+	c.Mixes = r.IntN(3) != 0
+	switch r.IntN(8) {
 	case 3:
 		c.Wild = 12
 	case 6:
 		c.Wild = 30
 	}
 	p := Generate(seed, c)
-	if seed%3 == 1 && len(p.Code) > 0 {
+	if r.IntN(3) == 0 && len(p.Code) > 0 {
 		p.Code = Mutate(seed, p.Code)
 	}
 	return p, h.platform
@@ -223,8 +235,9 @@ func (s *search) program(name string, seed uint64, p Program, pl *platform.Platf
 		return
 	}
 	opt := verifier.Options{Limits: verifier.Limits{Visits: 200_000}}
+	opt.Termination = verifier.On
 	if seed%2 == 0 {
-		opt.Termination = verifier.On
+		opt.Termination = verifier.Off
 	}
 	r, err := newResult(p, pl, opt)
 	if err != nil {

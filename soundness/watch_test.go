@@ -57,6 +57,7 @@ const (
 	beyondStack
 	unionInLoop
 	mixedStore
+	helperOverPointer
 	noHole
 )
 
@@ -68,6 +69,7 @@ var holeNames = [...]string{
 	beyondStack:       "key or value of a map that ends behind the stack",
 	unionInLoop:       "relation at a loop head with what has a meaning for one type only",
 	mixedStore:        "store through a pointer to the stack or to something else",
+	helperOverPointer: "numbers that a helper wrote over a spilled pointer",
 }
 
 // word is what a value is to the verifier.
@@ -78,6 +80,9 @@ func (s *subject) word(v interp.Value) verifier.Word {
 	r := v.Region
 	if r == nil {
 		return verifier.Word{Type: verifier.TypeNumber, Bits: v.Bits}
+	}
+	if r.Freed {
+		return verifier.Word{Type: verifier.TypeUninit} // a packet that a helper moved
 	}
 	w := verifier.Word{Type: wordTypes[r.Kind], Bits: v.Bits, Offset: v.Offset(), Size: int64(len(r.Data) - r.Headroom)}
 	if r.Null {
@@ -139,9 +144,15 @@ func (s *subject) execute(in interp.Input, limit int64, seen *coverage) (*interp
 	s.states.Restart()
 	s.throughUnion = false
 	known := noHole // an unsoundness that the run went through
+	pointers := 0   // in the stack, before a call
+	overwritten := false
 	wrong := func(text string) error {
-		if known == noHole && s.throughUnion {
+		switch {
+		case known != noHole:
+		case s.throughUnion:
 			known = unionInLoop
+		case overwritten:
+			known = helperOverPointer
 		}
 		if known != noHole {
 			s.holes[known]++
@@ -187,18 +198,23 @@ func (s *subject) execute(in interp.Input, limit int64, seen *coverage) (*interp
 			}
 		case isa.Atomic:
 			before, base = in, m.Regs[in.Dst]
+		case isa.Call, isa.CallBuiltin, isa.CallBTF, isa.CallX:
+			pointers = m.Stack.Pointers()
 		}
 		if err := m.Step(); err != nil {
 			var fault *interp.Fault
 			if errors.As(err, &fault) && !accepted {
 				return m, m.Steps, nil
 			}
-			if in.Kind == isa.Call && s.endsBehindStack(m) {
+			if (in.Kind == isa.Call || in.Kind == isa.CallX) && s.endsBehindStack(m) {
 				known = beyondStack
 			}
 			return m, m.Steps, wrong(err.Error())
 		}
-		if in.Kind == isa.Bin {
+		switch in.Kind {
+		case isa.Call, isa.CallBuiltin, isa.CallBTF, isa.CallX:
+			overwritten = overwritten || m.Stack.Pointers() < pointers
+		case isa.Bin:
 			if v := &m.Regs[in.Dst]; v.Region != nil && v.Region.Null && v.Bits != 0 {
 				known = movedNull
 			}

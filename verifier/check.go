@@ -66,7 +66,7 @@ func (p *program) check(st *state, c *cfg.Check, id cfg.NodeID) (msg string, ok 
 		if !known || t == 0 {
 			return "", true
 		}
-		h := &p.g.Contracts[c.Contract]
+		h := c.Callee
 		if t >= 64 {
 			return "map type " + strconv.Itoa(int(t)) + " is out of supported range for " + h.Name, false
 		}

@@ -221,7 +221,7 @@ func (c *Containment) admits(f *facts, m *Concrete) error {
 		if !ok {
 			continue
 		}
-		if n.Less(b.lo) || !b.lowOnly && b.hi.Less(n) {
+		if (n.Less(b.lo) || !b.lowOnly && b.hi.Less(n)) && !wraps(b.v.v, n, b.lo, b.hi) {
 			return fmt.Errorf("%s is %v, outside of [%v, %v]", c.run.tab.Name(b.v.v), n, b.lo, b.hi)
 		}
 	}
@@ -232,7 +232,7 @@ func (c *Containment) admits(f *facts, m *Concrete) error {
 			continue
 		}
 		d, ok := c.value(e.d, m)
-		if ok && e.w.Less(d.Sub(s)) {
+		if ok && e.w.Less(d.Sub(s)) && !far(e.s.v, s) && !far(e.d.v, d) && !far(e.d.v, e.w) {
 			return fmt.Errorf("%s - %s is %v - %v, more than %v", c.run.tab.Name(e.d.v), c.run.tab.Name(e.s.v), d, s, e.w)
 		}
 	}
@@ -242,6 +242,29 @@ func (c *Containment) admits(f *facts, m *Concrete) error {
 		}
 	}
 	return nil
+}
+
+// wraps reports whether an offset lies in [lo, hi] when 2^64 is added or taken away:
+// offsets are integers to the verifier, and words when a program runs. An access needs a
+// small one, which is the same in both.
+func wraps(v zone.Var, n, lo, hi zone.Int) bool {
+	if v.Slot() == zone.PacketSize.Slot() || zone.OffsetKinds>>v.Kind()&1 == 0 {
+		return false
+	}
+	for _, m := range [2]zone.Int{n.Add(word64), n.Sub(word64)} {
+		if lo.Leq(m) && m.Leq(hi) {
+			return true
+		}
+	}
+	return false
+}
+
+var word64 = zone.FromUint64(1 << 63).Add(zone.FromUint64(1 << 63))
+
+// far reports whether v is an offset and n so large that it may have wrapped.
+func far(v zone.Var, n zone.Int) bool {
+	limit := zone.FromInt64(1 << 62)
+	return zone.OffsetKinds>>v.Kind()&1 != 0 && (limit.Less(n) || n.Less(limit.Neg()))
 }
 
 // Type returns the types that a register may have at a copy of an instruction, by the
@@ -522,9 +545,9 @@ func (r *run) list(st *state, id cfg.NodeID) *facts {
 			continue
 		}
 		p := place(s)
-		if q := &f.places[p]; q.kind == nowhere || q.kind == inStack && (st.s.allNumbers(q.a, q.a+q.b) || q.b != 8 && set != TypeNumber) {
-			// Loads look at the type of a cell only if it has 8 bytes that are not
-			// known to be numbers. That of a smaller cell is what the word had of which
+		if q := &f.places[p]; q.kind == nowhere || q.kind == inStack && (st.s.anyNumber(q.a, q.b) || q.b != 8 && set != TypeNumber) {
+			// Loads look at the type of a cell only if it has 8 bytes none of which is
+			// known to be a number. That of a smaller cell is what the word had of which
 			// it is a part, that of numbers may be older than what a function wrote
 			// there.
 			continue
@@ -615,7 +638,11 @@ func (r *run) surely(c *cfg.Check, m *Concrete) bool {
 	case cfg.ValidStore:
 		return typ(c.Reg) == TypeStack || typ(c.Other) == TypeNumber
 	case cfg.ValidDivisor:
-		return typ(c.Reg) == TypeNumber
+		n := m.Regs[c.Reg].Bits
+		if !c.Is64 {
+			n = uint64(uint32(n))
+		}
+		return typ(c.Reg) == TypeNumber && (n != 0 || !r.noDivZero)
 	case cfg.ValidSize:
 		n := int64(m.Regs[c.Reg].Bits)
 		return typ(c.Reg) == TypeNumber && (n > 0 || n == 0 && c.CanBeZero)

@@ -175,6 +175,16 @@ func (s *stack) allNumbers(lo, hi int) bool {
 	return true
 }
 
+// anyNumber reports whether one of n bytes from lo on is known to be a number.
+func (s *stack) anyNumber(lo, n int) bool {
+	for i := lo; i < lo+n; i++ {
+		if s.numbersFrom(i) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // numbersFrom counts the bytes from lo on that are known to be numbers.
 func (s *stack) numbersFrom(lo int) int {
 	if lo < 0 || lo >= s.bytes() {

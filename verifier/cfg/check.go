@@ -27,7 +27,7 @@ const (
 	ZeroContextOffset                  // Reg points to the start of the context; OrNull
 	BoundedLoopCount                   // the counter is not above LoopLimit
 	ValidArgZero                       // Reg is zero
-	ValidMapType                       // the map in Reg has a type that Contract allows
+	ValidMapType                       // the map in Reg has a type that Callee allows
 )
 
 // LoopLimit is the number of iterations of a loop that is accepted where
@@ -61,9 +61,9 @@ type Check struct {
 	CanBeZero bool // ValidSize
 	Key       bool // ValidMapKeyValue: a key, not a value
 	Types     TypeSet
-	Contract  int32 // ValidMapType: index in Graph.Contracts; else -1
-	Offset    int32 // ValidAccess: bytes
-	Width     int32 // ValidAccess: bytes; 0 for a comparison, or where Other holds the size
+	Offset    int32     // ValidAccess: bytes
+	Width     int32     // ValidAccess: bytes; 0 for a comparison, or where Other holds the size
+	Callee    *Contract // ValidMapType: whose map it is
 }
 
 // TypeSet is a set of register types. The bits are those of verifier.TypeSet.
@@ -234,8 +234,8 @@ func (g *Graph) appendCheck(b []byte, id NodeID, c *Check) []byte {
 	case ValidMapType:
 		b = appendReg(append(b, "valid_map_type("...), c.Reg)
 		b = append(b, ", "...)
-		if c.Contract >= 0 && int(c.Contract) < len(g.Contracts) {
-			b = append(b, g.Contracts[c.Contract].Name...)
+		if c.Callee != nil {
+			b = append(b, c.Callee.Name...)
 		}
 		b = append(b, ')')
 	}

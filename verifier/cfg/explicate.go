@@ -23,7 +23,7 @@ func (b *builder) explicate() {
 	ofContract := make([]span, len(g.Contracts))
 	for i := range g.Contracts {
 		from := len(m.checks)
-		m.call(&g.Contracts[i], int32(i))
+		m.call(&g.Contracts[i])
 		ofContract[i] = span{int32(from), int32(len(m.checks) - from)}
 	}
 	for i := range g.Ops {
@@ -52,9 +52,8 @@ type maker struct {
 	stackSize  int64
 }
 
-// add adds an obligation; Other and Contract of what it needs not are filled in.
+// add adds an obligation; Other is filled in where it is not needed.
 func (m *maker) add(c Check) {
-	c.Contract = -1
 	switch c.Kind {
 	case Comparable, Addable, ValidStore, ValidMapKeyValue:
 	default:
@@ -184,9 +183,8 @@ func (m *maker) memory(in *isa.Inst, base isa.Reg, mode AccessMode) {
 	}
 }
 
-// call makes the obligations of a call; index is the contract's in
-// Graph.Contracts.
-func (m *maker) call(c *Contract, index int32) {
+// call makes the obligations of a call.
+func (m *maker) call(c *Contract) {
 	mapReg := NoReg
 	for _, a := range c.Singles {
 		null := TypeSet(0)
@@ -234,7 +232,7 @@ func (m *maker) call(c *Contract, index int32) {
 	}
 	if mapReg != NoReg && c.AllowedMapTypes != 0 {
 		m.add(Check{Kind: ValidMapType, Reg: mapReg})
-		m.checks[len(m.checks)-1].Contract = index
+		m.checks[len(m.checks)-1].Callee = c
 	}
 	for _, p := range c.Pairs {
 		t, mode := TypesMemory, Read

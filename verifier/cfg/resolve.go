@@ -244,18 +244,18 @@ func (g *Graph) resolveHelper(id int32) (*Contract, []Check, bool) {
 	for i := range g.Contracts {
 		c := &g.Contracts[i]
 		if c.Kind == HelperCall && c.ID == id {
-			return c, g.callChecks(c, int32(i)), true
+			return c, g.callChecks(c), true
 		}
 	}
 	c, err := resolve(g.in.Platform, g.in.Type, HelperCall, id, 0)
 	if err != nil {
 		return nil, nil, false
 	}
-	return c, g.callChecks(c, -1), true
+	return c, g.callChecks(c), true
 }
 
-func (g *Graph) callChecks(c *Contract, index int32) []Check {
+func (g *Graph) callChecks(c *Contract) []Check {
 	m := maker{privileged: g.in.Type != nil && g.in.Type.Privileged, stackSize: int64(g.opt.StackSize)}
-	m.call(c, index)
+	m.call(c)
 	return m.checks
 }
