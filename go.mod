@@ -5,7 +5,6 @@ go 1.26.0
 ignore node_modules
 
 require (
-	github.com/alecthomas/kong v1.17.0
 	github.com/cilium/ebpf v0.22.0
 	github.com/fsnotify/fsnotify v1.10.1
 	github.com/goccy/go-yaml v1.19.2

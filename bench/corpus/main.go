@@ -110,7 +110,7 @@ func read(table, only string) ([]row, error) {
 			return ""
 		}
 		r := row{get("object"), get("section"), get("function"), get("type"), get("verdict"), get("options") == "packet"}
-		if r.typ == "" || !strings.Contains(r.object, only) {
+		if r.function == "" || !strings.Contains(r.object, only) { // without a program: a broken object
 			continue
 		}
 		rows = append(rows, r)

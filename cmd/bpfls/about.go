@@ -38,30 +38,36 @@ func version() string {
 
 type versionCmd struct{}
 
+func (c *versionCmd) declare(*flagSet) {}
+
 func (c *versionCmd) Run(p *program) error {
 	fmt.Fprintf(p.stdout, "bpfls %s (%s, %s/%s)\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return nil
 }
 
 type hooksCmd struct {
-	Platform string   `help:"Platform: auto (both), windows or linux." default:"auto" enum:"auto,windows,linux" placeholder:"P"`
-	Hooks    string   `help:"File that declares more hooks." placeholder:"FILE"`
-	Names    []string `arg:"" optional:"" name:"hook" help:"Show these hooks in full: context and helpers."`
+	platformFlags
+	names []string
+}
+
+func (c *hooksCmd) declare(f *flagSet) {
+	c.platformFlags.declare(f) // auto: both
+	f.rest(&c.names, "hook", "Show these hooks in full: context and helpers.", true)
 }
 
 func (c *hooksCmd) Run(p *program) error {
 	var platforms []*platform.Platform
-	if c.Platform != "linux" {
+	if c.platform != "linux" {
 		windows, _ := winhooks.Installed()
 		platforms = append(platforms, windows)
 	}
-	if c.Platform != "windows" {
+	if c.platform != "windows" {
 		platforms = append(platforms, linuxhooks.Platform())
 	}
-	if len(c.Names) == 0 {
+	if len(c.names) == 0 {
 		return report.Hooks(p.stdout, platforms)
 	}
-	for _, name := range c.Names {
+	for _, name := range c.names {
 		found := false
 		for _, pl := range platforms {
 			if t, ok := pl.TypeByName(name); ok {
@@ -78,20 +84,22 @@ func (c *hooksCmd) Run(p *program) error {
 	return nil
 }
 
-type explainCmd struct {
-	Code string `arg:"" optional:"" help:"Code of a finding: BPF-packet-bounds. Without one, all codes are listed."`
+type explainCmd struct{ finding string }
+
+func (c *explainCmd) declare(f *flagSet) {
+	f.optional(&c.finding, "code", "Code of a finding: BPF-packet-bounds. Without one, all codes are listed.")
 }
 
 func (c *explainCmd) Run(p *program) error {
-	if c.Code == "" {
+	if c.finding == "" {
 		for _, e := range explain.Catalogue() {
 			fmt.Fprintf(p.stdout, "%-28s %s\n", e.Code, e.Title)
 		}
 		return nil
 	}
-	e, ok := explain.Lookup(c.Code)
+	e, ok := explain.Lookup(c.finding)
 	if !ok {
-		return usage("no finding has the code %s; bpfls explain lists them", c.Code)
+		return usage("no finding has the code %s; bpfls explain lists them", c.finding)
 	}
 	fmt.Fprintf(p.stdout, "%s: %s\n\n%s\n", e.Code, e.Title, report.Wrap(e.Text, 78))
 	return nil

@@ -12,30 +12,44 @@ import (
 
 // inputFlags are the flags of every command that reads programs.
 type inputFlags struct {
-	Platform    string `help:"Platform of the programs: auto, windows or linux." default:"auto" enum:"auto,windows,linux" placeholder:"P"`
-	Type        string `help:"Program type of every program: its name, or a section prefix." placeholder:"T"`
-	Termination string `help:"Whether loops must be proven to end: auto (on for Windows, off for Linux), on, off." default:"auto" enum:"auto,on,off" placeholder:"auto|on|off"`
-	Hooks       string `help:"File that declares more hooks." placeholder:"FILE"`
-	Format      string `help:"Form of the output: text, netsh, json, sarif, msbuild." default:"text" enum:"text,netsh,json,sarif,msbuild" placeholder:"F"`
-	Level       string `help:"How much is shown: normal, informational, verbose." default:"" enum:",normal,informational,verbose" placeholder:"L"`
+	platformFlags
+	typ, termination, format, level string
+}
+
+func (i *inputFlags) declare(f *flagSet) {
+	i.platformFlags.declare(f)
+	i.termination, i.format = "auto", "text"
+	f.text(&i.typ, "type", "T", "Program type of every program: its name, or a section prefix.")
+	f.text(&i.termination, "termination", "auto|on|off", "Whether loops must be proven to end: auto (on for Windows, off for Linux), on, off.", "auto", "on", "off")
+	f.text(&i.format, "format", "F", "Form of the output: text, netsh, json, sarif, msbuild.", "text", "netsh", "json", "sarif", "msbuild")
+	f.text(&i.level, "level", "L", "How much is shown: normal, informational, verbose.", "normal", "informational", "verbose")
+}
+
+// platformFlags are the flags of every command that a platform matters to.
+type platformFlags struct{ platform, hooks string }
+
+func (i *platformFlags) declare(f *flagSet) {
+	i.platform = "auto"
+	f.text(&i.platform, "platform", "P", "Platform of the programs: auto, windows or linux.", "auto", "windows", "linux")
+	f.text(&i.hooks, "hooks", "FILE", "File that declares more hooks.")
 }
 
 // check refuses what is not built yet.
 func (f *inputFlags) check(formats ...string) error {
 	for _, known := range formats {
-		if f.Format == known {
+		if f.format == known {
 			return nil
 		}
 	}
-	return unbuilt("--format " + f.Format)
+	return unbuilt("--format " + f.format)
 }
 
 func (f *inputFlags) request(path string) session.Request {
 	return session.Request{Path: path, Choices: session.Choices{
-		Platform:    f.Platform,
-		Type:        f.Type,
-		Termination: tristate(f.Termination),
-		Hooks:       f.Hooks,
+		Platform:    f.platform,
+		Type:        f.typ,
+		Termination: tristate(f.termination),
+		Hooks:       f.hooks,
 	}}
 }
 

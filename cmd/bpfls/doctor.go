@@ -9,15 +9,19 @@ import (
 )
 
 type doctorCmd struct {
-	Platform string `help:"Platform of the programs: auto, windows or linux." default:"auto" enum:"auto,windows,linux" placeholder:"P"`
-	Hooks    string `help:"File that declares more hooks." placeholder:"FILE"`
-	File     string `arg:"" optional:"" help:"Source or object that the answers are for; without one, any in this folder."`
+	platformFlags
+	file string
+}
+
+func (c *doctorCmd) declare(f *flagSet) {
+	c.platformFlags.declare(f)
+	f.optional(&c.file, "file", "Source or object that the answers are for; without one, any in this folder.")
 }
 
 // Run prints what was found, where it came from and what to do. The exit code is
 // 2 where something stands in the way of judging the file.
 func (c *doctorCmd) Run(p *program) error {
-	if code := p.doctor(session.Request{Path: c.File, Choices: session.Choices{Platform: c.Platform, Hooks: c.Hooks}}); code != exitPass {
+	if code := p.doctor(session.Request{Path: c.file, Choices: session.Choices{Platform: c.platform, Hooks: c.hooks}}); code != exitPass {
 		return &exit{code: code}
 	}
 	return nil

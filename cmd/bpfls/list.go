@@ -10,36 +10,42 @@ import (
 
 type sectionsCmd struct {
 	inputFlags
-	All      bool   `help:"List every section of the ELF file, as llvm-objdump -h does."`
-	Contents bool   `help:"Show the bytes of the section, as llvm-objdump -s does."`
-	File     string `arg:"" help:"C source or BPF object."`
-	Section  string `arg:"" optional:"" help:"Section; with statistics of its programs."`
-	Program  string `arg:"" optional:"" help:"Program of the section."`
+	all, contents          bool
+	file, section, program string
+}
+
+func (c *sectionsCmd) declare(f *flagSet) {
+	c.inputFlags.declare(f)
+	f.yes(&c.all, "all", "List every section of the ELF file, as llvm-objdump -h does.")
+	f.yes(&c.contents, "contents", "Show the bytes of the section, as llvm-objdump -s does.")
+	f.arg(&c.file, "file", "C source or BPF object.")
+	f.optional(&c.section, "section", "Section; with statistics of its programs.")
+	f.optional(&c.program, "program", "Program of the section.")
 }
 
 func (c *sectionsCmd) Run(p *program) error {
 	if err := c.check("text", "netsh"); err != nil {
 		return err
 	}
-	section := c.Section
+	section := c.section
 	switch {
-	case c.Contents && c.Section == "":
+	case c.contents && c.section == "":
 		return usage("sections --contents: name the section behind the file")
-	case c.Contents || c.All:
+	case c.contents || c.all:
 		section = "" // any section, not only those with programs
 	}
-	o, err := p.load(&c.inputFlags, c.File, section, c.Program)
+	o, err := p.load(&c.inputFlags, c.file, section, c.program)
 	if err != nil {
 		return err
 	}
-	level := c.Level
-	if level == "" && c.Section != "" {
+	level := c.level
+	if level == "" && c.section != "" {
 		level = "verbose" // as netsh
 	}
 	switch {
-	case c.Contents:
-		return report.Contents(p.stdout, o.Object, c.Section)
-	case c.All:
+	case c.contents:
+		return report.Contents(p.stdout, o.Object, c.section)
+	case c.all:
 		return report.ELFSections(p.stdout, o.Object)
 	case level == "verbose":
 		maps := make([]platform.Map, len(o.Object.Maps))
@@ -53,32 +59,38 @@ func (c *sectionsCmd) Run(p *program) error {
 
 type disassembleCmd struct {
 	inputFlags
-	Bytes       bool   `help:"Show the bytes of each instruction, as llvm-objdump -S does."`
-	Relocations bool   `help:"Show the relocations, as llvm-objdump -r does."`
-	File        string `arg:"" help:"C source or BPF object."`
-	Section     string `arg:"" optional:"" help:"Section of the program."`
-	Program     string `arg:"" optional:"" help:"Program of the section."`
+	bytes, relocations     bool
+	file, section, program string
+}
+
+func (c *disassembleCmd) declare(f *flagSet) {
+	c.inputFlags.declare(f)
+	f.yes(&c.bytes, "bytes", "Show the bytes of each instruction, as llvm-objdump -S does.")
+	f.yes(&c.relocations, "relocations", "Show the relocations, as llvm-objdump -r does.")
+	f.arg(&c.file, "file", "C source or BPF object.")
+	f.optional(&c.section, "section", "Section of the program.")
+	f.optional(&c.program, "program", "Program of the section.")
 }
 
 func (c *disassembleCmd) Run(p *program) error {
 	if err := c.check("text", "netsh"); err != nil {
 		return err
 	}
-	o, err := p.load(&c.inputFlags, c.File, c.Section, c.Program)
+	o, err := p.load(&c.inputFlags, c.file, c.section, c.program)
 	if err != nil {
 		return err
 	}
-	if c.Bytes || c.Relocations {
+	if c.bytes || c.relocations {
 		return report.Objdump(p.stdout, o.Object, report.ObjdumpOptions{
-			Section: c.Section, Program: c.Program, Bytes: c.Bytes, Relocations: c.Relocations, Source: sourceLines(o)})
+			Section: c.section, Program: c.program, Bytes: c.bytes, Relocations: c.relocations, Source: sourceLines(o)})
 	}
 	all := rows(o)
-	if c.Format == "netsh" {
+	if c.format == "netsh" {
 		all = all[:1] // netsh shows the first one that matches
 	}
 	for _, r := range all {
 		if err := report.Disassembly(p.stdout, r, o.Platform, report.DisassemblyOptions{Title: len(all) > 1}); err != nil {
-			return &exit{exitUnjudged, c.File + ": " + r.Program.Section + " " + r.Program.Name + ": " + err.Error()}
+			return &exit{exitUnjudged, c.file + ": " + r.Program.Section + " " + r.Program.Name + ": " + err.Error()}
 		}
 	}
 	return nil

@@ -11,23 +11,30 @@ import (
 )
 
 type lspCmd struct {
-	Stdio    bool     `help:"Accepted for editors that pass it; standard input and output are always used."`
-	Without  []string `help:"Features to switch off: codeLens, completion, hover, ... (a wrong name lists them)." placeholder:"FEATURE,..."`
-	LogLevel string   `help:"How much is written to standard error: error, warning, info or debug." default:"warning" enum:"error,warning,info,debug" placeholder:"LEVEL"`
+	without  []string
+	logLevel string
+}
+
+func (c *lspCmd) declare(f *flagSet) {
+	var stdio bool
+	f.yes(&stdio, "stdio", "Accepted for editors that pass it; standard input and output are always used.")
+	f.names(&c.without, "without", "FEATURE,...", "Features to switch off: codeLens, completion, hover, ... (a wrong name lists them).")
+	c.logLevel = "warning"
+	f.text(&c.logLevel, "log-level", "LEVEL", "How much is written to standard error: error, warning, info or debug.", "error", "warning", "info", "debug")
 }
 
 // Run serves one client. The protocol wants exit code 1 where the client left
 // without a shutdown request.
 func (c *lspCmd) Run(p *program) error {
 	levels := map[string]slog.Level{"error": slog.LevelError, "warning": slog.LevelWarn, "info": slog.LevelInfo, "debug": slog.LevelDebug}
-	if err := lsp.CheckFeatures(c.Without); err != nil {
+	if err := lsp.CheckFeatures(c.without); err != nil {
 		return &exit{code: 2, message: err.Error()}
 	}
 	err := lsp.Serve(p.ctx, p.stdin, p.stdout, lsp.Options{
 		Version: version(),
-		Log:     slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: levels[c.LogLevel]})),
+		Log:     slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: levels[c.logLevel]})),
 		Doctor:  p.doctorText,
-		Without: c.Without,
+		Without: c.without,
 	})
 	switch {
 	case err == nil:

@@ -11,7 +11,7 @@ import (
 	"os/signal"
 	"slices"
 
-	"github.com/alecthomas/kong"
+	"bpfls/report"
 )
 
 // Exit codes. A run over several files has the largest one of them.
@@ -21,15 +21,28 @@ const (
 	exitUnjudged = 2 // at least one input could not be judged
 )
 
-type cli struct {
-	Verify      verifyCmd      `cmd:"" help:"Verify the programs of C sources and objects."`
-	Sections    sectionsCmd    `cmd:"" help:"List programs and maps."`
-	Disassemble disassembleCmd `cmd:"" help:"Show the instructions of programs."`
-	Hooks       hooksCmd       `cmd:"" help:"List the hooks of a platform, with contexts and helpers."`
-	Explain     explainCmd     `cmd:"" help:"Explain the code of a finding."`
-	LSP         lspCmd         `cmd:"" name:"lsp" help:"Run the language server on standard input and output."`
-	Doctor      doctorCmd      `cmd:"" help:"Show what was found on this machine, where, and what to do."`
-	Version     versionCmd     `cmd:"" help:"Show the version."`
+// command is one of bpfls's commands.
+type command struct {
+	name, help string
+	new        func() runner
+}
+
+// runner is a command with its flags and arguments.
+type runner interface {
+	// declare says which flags and arguments there are; they are set before Run.
+	declare(*flagSet)
+	Run(*program) error
+}
+
+var commands = [...]command{
+	{"verify", "Verify the programs of C sources and objects.", func() runner { return new(verifyCmd) }},
+	{"sections", "List programs and maps.", func() runner { return new(sectionsCmd) }},
+	{"disassemble", "Show the instructions of programs.", func() runner { return new(disassembleCmd) }},
+	{"hooks", "List the hooks of a platform, with contexts and helpers.", func() runner { return new(hooksCmd) }},
+	{"explain", "Explain the code of a finding.", func() runner { return new(explainCmd) }},
+	{"lsp", "Run the language server on standard input and output.", func() runner { return new(lspCmd) }},
+	{"doctor", "Show what was found on this machine, where, and what to do.", func() runner { return new(doctorCmd) }},
+	{"version", "Show the version.", func() runner { return new(versionCmd) }},
 }
 
 // program is what commands need of the world.
@@ -84,56 +97,45 @@ func isTerminal(f *os.File) bool {
 
 // run runs one command and returns the exit code.
 func (p *program) run(args []string) int {
-	if code, ok := p.verifyOnly(args); ok {
-		return code
+	if len(args) == 0 || args[0] == "--help" || args[0] == "-h" || args[0] == "help" {
+		p.help()
+		return exitPass
 	}
-	var c cli
-	ended := -1
-	parser, err := kong.New(&c,
-		kong.Name("bpfls"),
-		kong.Description("The verifier in the editor for eBPF programs written in C. Exit code: 0 every program passes; 1 a program fails or is rejected; 2 an input could not be judged."),
-		kong.Writers(p.stdout, p.stderr),
-		kong.Exit(func(code int) { ended = code }),
-		kong.UsageOnError(),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-	)
-	if err != nil {
-		fmt.Fprintln(p.stderr, "bpfls:", err)
-		return exitUnjudged
+	i := slices.IndexFunc(commands[:], func(c command) bool { return c.name == args[0] })
+	if i < 0 {
+		return p.code(usage("there is no command %s; see bpfls --help", args[0]))
 	}
-	if len(args) == 0 {
-		args = []string{"--help"}
+	cmd := commands[i]
+	c, flags := cmd.new(), new(flagSet)
+	c.declare(flags)
+	if wantsHelp(args[1:]) {
+		flags.help(p.stdout, cmd.name, cmd.help)
+		return exitPass
 	}
-	ctx, err := parser.Parse(args)
-	if ended >= 0 {
-		return ended
+	if err := flags.parse(args[1:]); err != nil {
+		return p.code(usage("%v; see bpfls %s --help", err, cmd.name))
 	}
-	if err != nil {
-		fmt.Fprintf(p.stderr, "bpfls: %v; see bpfls --help\n", err)
-		return exitUnjudged
-	}
-	return p.code(ctx.Run(p))
+	return p.code(c.Run(p))
 }
 
-// verifyOnly runs the command verify if args say so and are right. It reads them
-// by the grammar of this command alone: the whole one takes milliseconds to build,
-// as long as it takes to verify a program. Help and errors are left to the whole.
-func (p *program) verifyOnly(args []string) (code int, ok bool) {
-	if len(args) == 0 || args[0] != "verify" || slices.Contains(args, "--help") || slices.Contains(args, "-h") {
-		return 0, false
+func wantsHelp(words []string) bool {
+	if i := slices.Index(words, "--"); i >= 0 {
+		words = words[:i]
 	}
-	var c struct {
-		Verify verifyCmd `cmd:""`
+	return slices.Contains(words, "--help") || slices.Contains(words, "-h")
+}
+
+// help lists the commands.
+func (p *program) help() {
+	fmt.Fprintln(p.stdout, "Usage: bpfls <command>")
+	fmt.Fprintf(p.stdout, "\n%s\n", report.Wrap("The verifier in the editor for eBPF programs written in C. "+
+		"Exit code: 0 every program passes; 1 a program fails or is rejected; 2 an input could not be judged.", helpWidth))
+	rows := make([][2]string, len(commands))
+	for i, c := range commands {
+		rows[i] = [2]string{c.name, c.help}
 	}
-	parser, err := kong.New(&c, kong.Name("bpfls"), kong.NoDefaultHelp())
-	if err != nil {
-		return 0, false
-	}
-	ctx, err := parser.Parse(args)
-	if err != nil {
-		return 0, false
-	}
-	return p.code(ctx.Run(p)), true
+	columns(p.stdout, "Commands", rows)
+	fmt.Fprintln(p.stdout, "\nbpfls <command> --help says more about a command.")
 }
 
 // code is the exit code for the end of a command; it writes the error's message.

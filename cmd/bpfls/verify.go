@@ -14,14 +14,26 @@ import (
 
 type verifyCmd struct {
 	inputFlags
-	Section string        `help:"Verify only the programs of this section." placeholder:"S"`
-	Program string        `help:"Verify only the program of this name." placeholder:"F"`
-	All     bool          `help:"Verify functions of .text too where the object has other programs."`
-	Engine  string        `help:"Who judges: builtin, kernel, both." default:"builtin" enum:"builtin,kernel,both" placeholder:"E"`
-	Timeout time.Duration `help:"Time limit per file, compilation included (30s, 2m); 0: none." placeholder:"D"`
-	Jobs    int           `short:"j" help:"Programs that are verified at once; 0: one per processor." placeholder:"N"`
-	Fixes   bool          `help:"For each finding, look for what is missing, for changes that make the program pass, and for an input that shows a bug."`
-	Files   []string      `arg:"" name:"file" help:"C sources and BPF objects."`
+	section, program string
+	all              bool
+	engine           string
+	timeout          time.Duration
+	jobs             int
+	fixes            bool
+	files            []string
+}
+
+func (c *verifyCmd) declare(f *flagSet) {
+	c.inputFlags.declare(f)
+	f.text(&c.section, "section", "S", "Verify only the programs of this section.")
+	f.text(&c.program, "program", "F", "Verify only the program of this name.")
+	f.yes(&c.all, "all", "Verify functions of .text too where the object has other programs.")
+	c.engine = "builtin"
+	f.text(&c.engine, "engine", "E", "Who judges: builtin, kernel, both.", "builtin", "kernel", "both")
+	f.duration(&c.timeout, "timeout", "D", "Time limit per file, compilation included (30s, 2m); 0: none.")
+	f.number(&c.jobs, "jobs", "j", "N", "Programs that are verified at once; 0: one per processor.")
+	f.yes(&c.fixes, "fixes", "For each finding, look for what is missing, for changes that make the program pass, and for an input that shows a bug.")
+	f.rest(&c.files, "file", "C sources and BPF objects.", false)
 }
 
 func (c *verifyCmd) Run(p *program) error {
@@ -29,27 +41,27 @@ func (c *verifyCmd) Run(p *program) error {
 		return err
 	}
 	switch {
-	case c.Engine != "builtin":
-		return unbuilt("--engine " + c.Engine)
-	case c.Format == "netsh" && c.Level == "informational":
+	case c.engine != "builtin":
+		return unbuilt("--engine " + c.engine)
+	case c.format == "netsh" && c.level == "informational":
 		return unbuilt("--format netsh --level informational")
-	case c.Jobs < 0:
-		return usage("-j %d: the number of jobs is not negative", c.Jobs)
+	case c.jobs < 0:
+		return usage("-j %d: the number of jobs is not negative", c.jobs)
 	}
-	reports := make([]*explain.Report, 0, len(c.Files))
+	reports := make([]*explain.Report, 0, len(c.files))
 	code := exitPass
 	for o := range p.outcomes(c) {
 		if p.ctx.Err() != nil {
 			return &exit{exitUnjudged, "interrupted"}
 		}
 		code = max(code, verdict(o))
-		if c.Fixes {
+		if c.fixes {
 			if err := o.AddEvidence(p.ctx); err != nil && p.ctx.Err() == nil {
 				fmt.Fprintf(p.stderr, "bpfls: %s: looking for fixes: %v\n", o.Report.Path, err)
 			}
 		}
 		reports = append(reports, o.Report)
-		if c.Format != "json" {
+		if c.format != "json" {
 			p.diagnostics(o)
 			if err := c.write(p, o); err != nil {
 				return err
@@ -57,7 +69,7 @@ func (c *verifyCmd) Run(p *program) error {
 		}
 		p.failed(o)
 	}
-	if c.Format == "json" {
+	if c.format == "json" {
 		if err := report.JSON(p.stdout, version(), reports, p.shorten); err != nil {
 			return err
 		}
@@ -70,28 +82,28 @@ func (c *verifyCmd) Run(p *program) error {
 
 func (c *verifyCmd) request(file string) session.Request {
 	req := c.inputFlags.request(file)
-	req.Section, req.Program, req.All = c.Section, c.Program, c.All
-	req.Jobs, req.Timeout = c.Jobs, c.Timeout
-	req.NoFacts = c.Format != "text"
+	req.Section, req.Program, req.All = c.section, c.program, c.all
+	req.Jobs, req.Timeout = c.jobs, c.timeout
+	req.NoFacts = c.format != "text"
 	return req
 }
 
 // outcomes judges the files, several at once, and yields them in order.
 func (p *program) outcomes(c *verifyCmd) func(func(*session.Outcome) bool) {
-	jobs := c.Jobs
+	jobs := c.jobs
 	if jobs == 0 {
 		jobs = runtime.GOMAXPROCS(0)
 	}
 	return func(yield func(*session.Outcome) bool) {
-		results := make([]chan *session.Outcome, len(c.Files))
+		results := make([]chan *session.Outcome, len(c.files))
 		for i := range results {
 			results[i] = make(chan *session.Outcome, 1)
 		}
 		slots := make(chan struct{}, jobs)
-		bar := p.newProgress(len(c.Files))
+		bar := p.newProgress(len(c.files))
 		defer bar.clear()
 		go func() {
-			for i, file := range c.Files {
+			for i, file := range c.files {
 				slots <- struct{}{}
 				go func() {
 					defer func() { <-slots }()
@@ -130,7 +142,7 @@ func verdict(o *session.Outcome) int {
 }
 
 func (c *verifyCmd) write(p *program, o *session.Outcome) error {
-	if c.Format == "netsh" {
+	if c.format == "netsh" {
 		for _, po := range slices.Backward(o.Programs) {
 			if po.Skipped || po.Report == nil {
 				continue
@@ -139,7 +151,7 @@ func (c *verifyCmd) write(p *program, o *session.Outcome) error {
 			switch {
 			case po.Result == nil:
 				_, err = fmt.Fprintf(p.stdout, "error: %s\n", po.Report.Reason)
-			case c.Level == "verbose":
+			case c.level == "verbose":
 				err = report.NetshInvariants(p.stdout, po.Program, po.Result)
 			default:
 				err = report.NetshVerification(p.stdout, po.Program, po.Result)
@@ -155,10 +167,10 @@ func (c *verifyCmd) write(p *program, o *session.Outcome) error {
 		Times:  p.terminal,
 		Path:   p.shorten,
 		Source: o.Source,
-		Facts:  c.Level == "informational" || c.Level == "verbose",
+		Facts:  c.level == "informational" || c.level == "verbose",
 	})
 	for _, po := range o.Programs {
-		if err != nil || c.Level != "verbose" || po.Result == nil {
+		if err != nil || c.level != "verbose" || po.Result == nil {
 			continue
 		}
 		fmt.Fprintf(p.stdout, "\n%s %s, state by state:\n", po.Program.Section, po.Program.Name)
