@@ -37,6 +37,7 @@ var rooms = map[string][]string{
 	"bench/corpus":       {"elfbpf", "linuxhooks", "platform", "verifier"},
 	"bench/shapes":       {"isa", "platform"},
 	"bench/scale":        {"bench/shapes", "linuxhooks", "verifier"},
+	"bench/explain":      {"elfbpf", "explain", "isa", "session", "verifier"},
 	"bench/differential": {"elfbpf", "isa", "linuxhooks", "platform", "soundness", "verifier"},
 }
 
@@ -47,7 +48,7 @@ var restricted = map[string][]string{
 	"os/exec":                {"clangdriver", "cmd/bpfls", "bench/corpus", "bench/differential", "bench/scale"},
 	"net":                    {"cmd/bpfls"},
 	"net/http":               {},
-	"os":                     {"clangdriver", "session", "cmd/bpfls", "bench/corpus", "bench/differential", "bench/scale"},
+	"os":                     {"clangdriver", "session", "cmd/bpfls", "bench/corpus", "bench/differential", "bench/explain", "bench/scale"},
 	"time":                   {"clangdriver", "settings", "session", "lsp", "cmd/bpfls", "bench/corpus", "bench/differential", "bench/scale"},
 	"github.com/cilium/ebpf": {"elfbpf"},
 	"debug/dwarf":            {"elfbpf", "explain", "report"},

@@ -94,6 +94,7 @@ type explainer struct {
 	texts  map[string]*source
 	from   [][]int32               // by slot: the slots that control comes from; made when first asked
 	scoped map[int][]*elfbpf.Scope // by slot
+	names  *Namer                  // made when first asked
 }
 
 // source returns the text of a file of line information, or nil.

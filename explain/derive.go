@@ -1,0 +1,386 @@
+package explain
+
+import (
+	"slices"
+
+	"bpfls/elfbpf"
+	"bpfls/isa"
+	"bpfls/position"
+	"bpfls/verifier"
+)
+
+// definitions returns the instructions that may have set a register, or 8 bytes of the
+// stack at a negative offset, before a slot; ^slot stands for the beginning of the
+// function at slot. It reports false where not all are known.
+func (n *Namer) definitions(slot, what int) ([]int, bool) {
+	from := n.e.predecessors()
+	var defs []int
+	seen := map[int]bool{}
+	work := []int{slot}
+	for len(work) > 0 {
+		at := work[len(work)-1]
+		work = work[:len(work)-1]
+		if n.e.functionEntry(at) && !slices.Contains(defs, ^at) {
+			defs = append(defs, ^at)
+		}
+		for _, f := range from[at] {
+			s := int(f)
+			if seen[s] {
+				continue
+			}
+			seen[s] = true
+			if n.budget--; n.budget <= 0 {
+				return nil, false
+			}
+			set, clobbered := sets(n.e.insts[s], what)
+			switch {
+			case clobbered:
+				return nil, false
+			case set:
+				defs = append(defs, s)
+			default:
+				work = append(work, s)
+			}
+		}
+	}
+	return defs, true
+}
+
+// functionEntry reports whether a slot is the beginning of a function of the program.
+func (e *explainer) functionEntry(slot int) bool {
+	return slot == 0 || slices.ContainsFunc(e.Program.Subs, func(sub elfbpf.Subprogram) bool { return sub.Slot == slot })
+}
+
+// sets reports whether an instruction sets a register or 8 bytes of the stack, or
+// leaves there what is not known.
+func sets(in isa.Inst, what int) (set, clobbered bool) {
+	if what < 0 {
+		switch in.Kind {
+		case isa.Store, isa.Atomic:
+			if in.Dst != isa.R10 || int(in.Off)+int(in.Width) <= what || int(in.Off) >= what+8 {
+				return false, false
+			}
+			set = in.Kind == isa.Store && int(in.Off) == what && in.Width == 8
+			return set, !set
+		}
+		return false, false
+	}
+	if isCall(in) || in.Kind == isa.CallLocal {
+		return what == 0, what >= 1 && what <= 5
+	}
+	return writes(in, what), false
+}
+
+// behind returns the slots between two: those on a way from after d to u that does not
+// pass d again, u among them. It reports false where they are too many.
+func (n *Namer) behind(d, u int) ([]int, bool) {
+	key := [2]int{d, u}
+	if s, ok := n.between[key]; ok {
+		return s, s != nil
+	}
+	n.between[key] = nil
+	from := n.e.predecessors()
+	slots := []int{u}
+	seen := map[int]bool{u: true, d: true}
+	for i := 0; i < len(slots); i++ {
+		for _, f := range from[slots[i]] {
+			if s := int(f); !seen[s] {
+				if n.budget--; n.budget <= 0 {
+					return nil, false
+				}
+				seen[s] = true
+				slots = append(slots, s)
+			}
+		}
+	}
+	n.between[key] = slots
+	return slots, true
+}
+
+// stable reports whether an expression that was true before slot d, or as the result
+// of d, still is before slot u: the variables that it reads are in scope there and were
+// not changed on the way, nor was the memory. entry: d is the beginning of a function.
+func (n *Namer) stable(t *term, d, u int, entry bool) bool {
+	if len(t.uses) == 0 {
+		return true
+	}
+	slots, ok := n.behind(d, u)
+	if !ok {
+		return false
+	}
+	if entry {
+		slots = append(slots, d)
+	}
+	for _, x := range t.uses {
+		if x.variable != nil && !n.sameVariable(x, d, u, slots) || x.variable == nil && !n.sameMemory(x, u, slots) {
+			return false
+		}
+	}
+	return true
+}
+
+// sameVariable reports whether a variable has at all of the slots the value that it had
+// at d, in a register.
+func (n *Namer) sameVariable(x use, d, u int, slots []int) bool {
+	v := x.variable
+	inScope := false
+	n.visible(u, func(_ int, w *elfbpf.Variable) { inScope = inScope || w == v })
+	if !inScope {
+		return false
+	}
+	var set map[int]bool
+	gap := false
+	for _, s := range slots {
+		_, offset := n.e.address(s)
+		locations := v.Locations(offset)
+		if len(locations) == 0 {
+			gap = true
+			continue
+		}
+		l := locations[0]
+		switch {
+		case l.Kind == elfbpf.InMemory:
+			if x.reg < 0 && l.Register == int(isa.R10) {
+				continue // it lies on the stack all the time
+			}
+			return false
+		case l.Kind == elfbpf.IsConstant || x.reg < 0:
+			return false
+		case len(locations) > 1:
+			return false
+		}
+		if set == nil {
+			set = map[int]bool{}
+			for _, s := range slots {
+				set[s] = true
+			}
+		}
+		plus := int64(0)
+		if l.Kind == elfbpf.IsSum {
+			plus = l.Offset
+		}
+		if plus != x.plus || !n.sameValue(s, l.Register, d, x.reg, x.slot, set) {
+			return false
+		}
+	}
+	return !gap || n.assignedOnce(v)
+}
+
+// sameValue reports whether a register holds before slot s what another one held before
+// slot d; between is what lies between them.
+func (n *Namer) sameValue(s, reg, d, was, read int, between map[int]bool) bool {
+	if reg == was && read == d {
+		// Nothing between wrote it.
+		written := false
+		for b := range between {
+			if b != s || b == s && n.reaches(s, between) {
+				if set, clobbered := sets(n.e.insts[b], reg); set || clobbered {
+					written = true
+					break
+				}
+			}
+		}
+		set, clobbered := sets(n.e.insts[d], reg)
+		if !written && !set && !clobbered {
+			return true
+		}
+	}
+	a, ok := n.root(s, reg)
+	if !ok {
+		return false
+	}
+	b, ok := n.root(read, was)
+	return ok && a == b && (a < 0 || !between[a])
+}
+
+// reaches reports whether a slot is on a circle of the slots between.
+func (n *Namer) reaches(s int, between map[int]bool) bool {
+	for _, f := range n.e.predecessors()[s] {
+		if between[int(f)] {
+			return true
+		}
+	}
+	return false
+}
+
+// root follows copies, spills and fills backward to the instruction that made the value
+// of a register; ^slot stands for the beginning of a function.
+func (n *Namer) root(slot, reg int) (int, bool) {
+	what := reg
+	for range 32 {
+		defs, ok := n.definitions(slot, what)
+		if !ok || len(defs) != 1 {
+			return 0, false
+		}
+		d := defs[0]
+		if d < 0 {
+			return d<<4 - what, true
+		}
+		in := n.e.insts[d]
+		switch {
+		case in.Kind == isa.Bin && isa.BinOp(in.Op) == isa.Mov && in.Is64 && !in.UseImm && int(in.Src) != 10:
+			slot, what = d, int(in.Src)
+		case in.Kind == isa.Store && !in.UseImm && in.Width == 8:
+			slot, what = d, int(in.Src)
+		case in.Kind == isa.Load && in.Src == isa.R10 && in.Width == 8 && in.Off < 0:
+			slot, what = d, int(in.Off)
+		default:
+			return d, true
+		}
+	}
+	return 0, false
+}
+
+// sameMemory reports whether memory that was read at x.slot is the same at all of the
+// slots: nothing that may hit it was written on the way.
+func (n *Namer) sameMemory(x use, u int, slots []int) bool {
+	stack := n.e.insts[x.slot].Src == isa.R10
+	for _, s := range slots {
+		if s == u {
+			continue
+		}
+		in := n.e.insts[s]
+		switch {
+		case in.Kind == isa.Store || in.Kind == isa.Atomic:
+			onStack := in.Dst == isa.R10
+			if !onStack {
+				v, ok := n.value(s, int(in.Dst))
+				onStack = ok && v.Types == verifier.TypeStack
+			}
+			if onStack != stack || x.context && onStack {
+				continue
+			}
+			if x.context {
+				if v, ok := n.value(s, int(in.Dst)); ok && v.Types&verifier.TypeContext == 0 {
+					continue
+				}
+			}
+			return false
+		case isCall(in):
+			h := n.e.helper(in)
+			if h == nil || !x.context || h.ReallocatesPacket {
+				return false
+			}
+		case in.Kind == isa.CallLocal:
+			return false
+		}
+	}
+	return true
+}
+
+// assignedOnce reports whether the source gives a variable a value in one place only,
+// its declaration or an assignment. Without the source it is not known.
+func (n *Namer) assignedOnce(v *elfbpf.Variable) bool {
+	if more, ok := n.assigned[v]; ok {
+		return !more
+	}
+	more := true
+	file := n.e.lineFile(v.Decl.File)
+	if s := n.e.source(file); s != nil && v.Decl.Line > 0 {
+		more = s.assignments(v.Name, v.Decl.Line, v.Parameter) > 1
+	}
+	n.assigned[v] = more
+	return !more
+}
+
+// assignments counts the places that give a value to a variable declared at a line, from
+// there to the end of its function: = and its kin, ++, --, and &. A parameter has one by
+// being called.
+func (s *source) assignments(name string, line int, parameter bool) int {
+	n := 0
+	if parameter {
+		n = 1
+	}
+	started := false
+	depth := 0
+	for i := range s.tokens {
+		if !started {
+			if s.Point(s.tokens[i].start).Line < line {
+				continue
+			}
+			started = true
+		}
+		switch {
+		case s.is(i, "{"):
+			depth++
+		case s.is(i, "}"):
+			if depth--; depth < 0 || depth == 0 && parameter {
+				return n
+			}
+		case s.tokens[i].kind == tokIdent && s.str(i) == name && !s.is(i-1, "->", "."):
+			if s.assigned(i) {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// assigned reports whether the variable at a token is given a value there, or may be.
+func (s *source) assigned(i int) bool {
+	return assignment[s.str(i+1)] && s.tokens[i+1].kind == tokPunct || s.is(i+1, "++", "--") || s.is(i-1, "++", "--") ||
+		s.is(i-1, "&") && !s.operand(i-2) ||
+		s.is(i-1, "(") && i > 1 && s.tokens[i-2].kind == tokString // an operand of asm
+}
+
+// trusted reports whether a variable can be what a register holds, as DWARF says it is:
+// where the register was computed, the source assigns to the variable. (LLVM sometimes
+// moves the beginning of a location behind an operation on the variable.)
+func (n *Namer) trusted(v *elfbpf.Variable, slot, reg int) bool {
+	defs, ok := n.definitions(slot, reg)
+	if !ok {
+		return true
+	}
+	for _, d := range defs {
+		if d < 0 || v.Parameter {
+			continue
+		}
+		in := n.e.insts[d]
+		if in.Kind != isa.Bin && in.Kind != isa.Un {
+			continue
+		}
+		op := isa.BinOp(in.Op)
+		switch {
+		case in.Kind == isa.Bin && op == isa.Mov:
+		case in.Kind == isa.Bin && in.UseImm && (op == isa.Lsh || op == isa.Rsh || op == isa.Arsh) && (in.Imm == 32 || in.Imm == 48 || in.Imm == 56):
+			// The extension of a narrower number.
+		case in.Kind == isa.Bin && in.UseImm && op == isa.And && v.Type != nil && v.Type.Size < 8 && in.Imm == 1<<(8*v.Type.Size)-1:
+		case !n.assigns(d, v):
+			return false
+		}
+	}
+	return true
+}
+
+// assigns reports whether the statement at an instruction gives a variable a value.
+func (n *Namer) assigns(slot int, v *elfbpf.Variable) bool {
+	l, ok := n.e.Program.Line(slot)
+	if !ok {
+		return true
+	}
+	s := n.e.source(l.File)
+	line := l.Line
+	if s == nil {
+		s, line = newSource(position.New([]byte(l.Text))), 1
+	}
+	i := s.at(s.Offset(s.BTF(line, max(l.Column, 1))))
+	first, last := i, i
+	for first > 0 && !s.is(first-1, ";", "{", "}") {
+		first--
+	}
+	for last < len(s.tokens) && !s.is(last, ";", "{", "}") {
+		last++
+	}
+	// The head of a for is one statement: its parts share their instructions.
+	for open := i; open > 0 && i-open < 200; open-- {
+		if s.is(open, "(") && s.is(open-1, "for") && s.match[open] >= i {
+			first, last = open, s.match[open]
+		}
+	}
+	for i := max(first, 0); i < last; i++ {
+		if s.tokens[i].kind == tokIdent && s.str(i) == v.Name && s.assigned(i) {
+			return true
+		}
+	}
+	return false
+}
