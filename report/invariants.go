@@ -88,6 +88,16 @@ func (l *listing) write(simplify bool) {
 // node writes an instruction below its obligations, and its source line where
 // that changes.
 func (l *listing) node(id cfg.NodeID) {
+	l.sourceLine(id)
+	checks := l.g.Checks(id)
+	for i := range checks {
+		fmt.Fprintf(l.b, "  assert %s;\n", l.g.CheckText(id, &checks[i]))
+	}
+	fmt.Fprintf(l.b, "  %s;\n", l.g.InstText(id))
+}
+
+// sourceLine writes the source line of a node where it is not the one before.
+func (l *listing) sourceLine(id cfg.NodeID) {
 	if slot := l.g.Slot(id); slot >= 0 {
 		if line, ok := l.p.Line(slot); ok && line.Text != l.source {
 			l.b.WriteString("\n")
@@ -96,11 +106,6 @@ func (l *listing) node(id cfg.NodeID) {
 			l.source = line.Text
 		}
 	}
-	checks := l.g.Checks(id)
-	for i := range checks {
-		fmt.Fprintf(l.b, "  assert %s;\n", l.g.CheckText(id, &checks[i]))
-	}
-	fmt.Fprintf(l.b, "  %s;\n", l.g.InstText(id))
 }
 
 func (l *listing) labels(direction string, ids []cfg.NodeID) {

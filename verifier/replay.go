@@ -478,7 +478,16 @@ func (v *view) Text() string {
 	return bracket(v.typeStrings()) + bracket(v.numberStrings()) + "\nStack: " + v.stackString()
 }
 
+// TextOf returns the text of the constraints that keep accepts. What is known of
+// the stack's bytes is always there.
+func (v *view) TextOf(keep func(constraint string) bool) string {
+	drop := func(s string) bool { return !keep(s) }
+	return bracket(slices.DeleteFunc(v.typeStrings(), drop)) + bracket(slices.DeleteFunc(v.numberStrings(), drop)) + "\nStack: " + v.stackString()
+}
+
 func (bottomView) Text() string { return "_|_" }
+
+func (bottomView) TextOf(func(string) bool) string { return "_|_" }
 
 // bracket writes constraints as PREVAIL does: those on one variable or register
 // share a line.

@@ -778,38 +778,9 @@ func comparisonOf(op *cfg.Op) comparison {
 	return c
 }
 
-// opposite returns the condition that holds where c does not.
-func opposite(c isa.Condition) isa.Condition {
-	switch c {
-	case isa.EQ:
-		return isa.NE
-	case isa.NE:
-		return isa.EQ
-	case isa.SET:
-		return isa.NSET
-	case isa.NSET:
-		return isa.SET
-	case isa.LT:
-		return isa.GE
-	case isa.LE:
-		return isa.GT
-	case isa.GT:
-		return isa.LE
-	case isa.GE:
-		return isa.LT
-	case isa.SLT:
-		return isa.SGE
-	case isa.SLE:
-		return isa.SGT
-	case isa.SGT:
-		return isa.SLE
-	}
-	return isa.SLT
-}
-
 // contradicts reports whether one of the conditions is the opposite of c.
 func contradicts(known []comparison, c comparison) bool {
-	c.op = opposite(c.op)
+	c.op = c.op.Negate()
 	return slices.Contains(known, c)
 }
 

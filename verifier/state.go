@@ -112,6 +112,8 @@ type State interface {
 	Strings() []string
 	// Text is the state as PREVAIL prints it, over several lines.
 	Text() string
+	// TextOf is Text with those constraints only that keep accepts.
+	TextOf(keep func(constraint string) bool) string
 }
 
 // Point is one copy of an instruction in the control-flow graph; a subprogram

@@ -43,8 +43,6 @@ func (c *verifyCmd) Run(p *program) error {
 	switch {
 	case c.engine != "builtin":
 		return unbuilt("--engine " + c.engine)
-	case c.format == "netsh" && c.level == "informational":
-		return unbuilt("--format netsh --level informational")
 	case c.jobs < 0:
 		return usage("-j %d: the number of jobs is not negative", c.jobs)
 	}
@@ -153,6 +151,8 @@ func (c *verifyCmd) write(p *program, o *session.Outcome) error {
 				_, err = fmt.Fprintf(p.stdout, "error: %s\n", po.Report.Reason)
 			case c.level == "verbose":
 				err = report.NetshInvariants(p.stdout, po.Program, po.Result)
+			case c.level == "informational":
+				err = report.NetshSlice(p.stdout, po.Program, po.Result)
 			default:
 				err = report.NetshVerification(p.stdout, po.Program, po.Result)
 			}
