@@ -51,6 +51,8 @@ type Request struct {
 	// NoVerify stops after the object was read: Programs have no Result.
 	NoVerify bool
 	Jobs     int // programs verified at once; 0: one per processor
+	// Results, if not nil, has results of earlier runs and takes those of this one.
+	Results *Results
 	// Timeout bounds the whole run, compile included; 0: no limit. What was found
 	// before it is in the Outcome.
 	Timeout time.Duration
@@ -113,7 +115,9 @@ type ProgramOutcome struct {
 	// that has other programs. It has no report.
 	Skipped bool
 	Result  *verifier.Result // nil where the verifier was not run
-	Report  *explain.Program // its part of Outcome.Report; nil with NoVerify
+	// Known: the verifier was not run, because Request.Results had the result.
+	Known  bool
+	Report *explain.Program // its part of Outcome.Report; nil with NoVerify
 }
 
 // Run judges one file: settings, compile, object, platform and hooks, verifier

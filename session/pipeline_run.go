@@ -356,7 +356,7 @@ func (p *pipeline) judgeProgram(po *ProgramOutcome, maps []platform.Map) {
 	}()
 	unfinished := context.Cause(p.ctx)
 	if unfinished == nil && po.Program.Err == nil {
-		po.Result, unfinished = p.analyze(verifier.Input{
+		po.Result, po.Known, unfinished = p.analyze(verifier.Input{
 			Code:      po.Program.Code,
 			Maps:      maps,
 			Platform:  p.out.Platform,

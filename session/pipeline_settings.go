@@ -247,8 +247,21 @@ func (p *pipeline) programType(prog *elfbpf.Program) (t *platform.ProgramType, b
 	return t, "section", nil
 }
 
-// analyze verifies one program within the limits of the settings.
-func (p *pipeline) analyze(in verifier.Input) (*verifier.Result, error) {
+// analyze verifies one program within the limits of the settings, or finds the result
+// of an equal input.
+func (p *pipeline) analyze(in verifier.Input) (result *verifier.Result, known bool, err error) {
+	opt := verifier.Options{
+		Termination: p.cfg.termination,
+		Limits:      verifier.Limits{Nodes: p.cfg.LimitNodes.Value, Visits: p.cfg.LimitVisits.Value},
+	}
+	store := p.req.Results
+	var key verifier.Key
+	if store != nil {
+		key = verifier.KeyOf(in, opt)
+		if r := store.find(key); r != nil {
+			return r.For(in), true, nil
+		}
+	}
 	ctx := p.ctx
 	limit := p.cfg.LimitTimeout.Value
 	if limit > 0 {
@@ -257,9 +270,12 @@ func (p *pipeline) analyze(in verifier.Input) (*verifier.Result, error) {
 			fmt.Errorf("it took longer than the limit of %s (limits.timeout)", limit.Round(time.Millisecond)))
 		defer cancel()
 	}
-	result, err := verifier.Analyze(ctx, in, p.out.options)
+	result, err = verifier.Analyze(ctx, in, opt)
 	if ctx.Err() != nil && (err != nil || result == nil || result.Verdict == verifier.Unknown) {
-		return nil, context.Cause(ctx)
+		return nil, false, context.Cause(ctx)
 	}
-	return result, err
+	if err == nil && store != nil {
+		store.keep(key, result)
+	}
+	return result, false, err
 }

@@ -27,6 +27,9 @@ type Options struct {
 	// Keep is the number of outcomes kept whole, states included; 0: 16. Of older
 	// ones only what is shown is kept; a hover has them made again.
 	Keep int
+	// ResultBytes bounds the memory for results of the verifier that wait for a run with
+	// the same program; 0: 128 MB.
+	ResultBytes int
 	// ChangeDelay is the pause after the last keystroke before an unsaved buffer is
 	// verified; 0: 300 ms. WatchDelay lets changes of files settle; 0: 40 ms.
 	ChangeDelay, WatchDelay time.Duration
@@ -56,12 +59,14 @@ const runLimit = 5 * time.Minute
 // may be called from any goroutine and return at once where they have no context.
 // What they lead to is told by events.
 type Session struct {
-	opt  Options
-	log  *slog.Logger
-	mail *mailbox
-	ctx  context.Context
-	stop context.CancelFunc
-	wait sync.WaitGroup
+	opt Options
+	log *slog.Logger
+	// results of programs, of all files
+	results *Results
+	mail    *mailbox
+	ctx     context.Context
+	stop    context.CancelFunc
+	wait    sync.WaitGroup
 
 	mu       sync.Mutex
 	editor   Editor
@@ -153,6 +158,7 @@ func New(opt Options) *Session {
 	}
 	setDefault(&opt.Workers, max(1, runtime.GOMAXPROCS(0)/2))
 	setDefault(&opt.Keep, 16)
+	setDefault(&opt.ResultBytes, 128<<20)
 	setDefault(&opt.ChangeDelay, 300*time.Millisecond)
 	setDefault(&opt.WatchDelay, 40*time.Millisecond)
 	s := &Session{
@@ -161,6 +167,7 @@ func New(opt Options) *Session {
 		pending: map[string]bool{}, pendWake: make(chan struct{}, 1),
 		notices: map[string]string{}, shown: map[string]*shown{},
 	}
+	s.results = NewResults(opt.ResultBytes)
 	s.readyC = sync.NewCond(&s.mu)
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	if !opt.NoWatch {

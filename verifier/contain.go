@@ -61,6 +61,7 @@ type Containment struct {
 	frames map[[2]int]int32 // frame by parent frame and call site
 	nodes  [][]cfg.NodeID   // by frame and slot
 	words  []Word           // of the locations of the state at hand
+	maps   int              // Result.mapShift
 }
 
 // Containment prepares containment tests, nil if the program was not analyzed.
@@ -81,6 +82,7 @@ func (r *Result) Containment() *Containment {
 		last:   cfg.NoNode,
 		frames: make(map[[2]int]int32),
 		nodes:  make([][]cfg.NodeID, len(g.Frames)),
+		maps:   r.mapShift,
 	}
 	for i := range g.Frames {
 		if f := &g.Frames[i]; f.Parent >= 0 {
@@ -378,7 +380,7 @@ func (c *Containment) value(x placedVar, m *Concrete) (zone.Int, bool) {
 	}
 	switch k {
 	case zone.KindMapFD, zone.KindMapFDPrograms:
-		return zone.FromInt64(int64(w.FD)), true
+		return zone.FromInt64(int64(w.FD - c.maps)), true
 	case zone.KindSharedRegionSize, zone.KindAllocMemSize:
 		return zone.FromInt64(w.Size), true
 	case zone.KindStackNumericSize:

@@ -37,7 +37,7 @@ func (r *Result) Listing(simplify bool) []ListingBlock {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	run := a.run
-	g := run.g
+	g := run.g.ShiftMaps(r.mapShift)
 	var out []ListingBlock
 	for _, b := range g.Blocks(simplify) {
 		first, last := b[0], b[len(b)-1]
@@ -47,9 +47,9 @@ func (r *Result) Listing(simplify bool) []ListingBlock {
 		block := ListingBlock{
 			Label: g.Label(first),
 			From:  labels(g, g.Predecessors(first)),
-			Pre:   run.viewBefore(first),
+			Pre:   r.shown(run.viewBefore(first)),
 			Goto:  labels(g, g.Successors(last)),
-			Post:  run.viewAfter(last),
+			Post:  r.shown(run.viewAfter(last)),
 		}
 		failed := false
 		for _, id := range b {
@@ -61,7 +61,7 @@ func (r *Result) Listing(simplify bool) []ListingBlock {
 			if f := run.fail[id]; f != nil {
 				line.Failure = run.report(id, f).Message
 				if id != last {
-					line.After = run.viewBefore(id)
+					line.After = r.shown(run.viewBefore(id))
 				}
 				failed = true
 			}

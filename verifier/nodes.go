@@ -8,7 +8,7 @@ func (r *Result) Graph() *cfg.Graph {
 	if r.analysis == nil || r.analysis.run == nil {
 		return nil
 	}
-	return r.analysis.run.g
+	return r.analysis.run.g.ShiftMaps(r.mapShift)
 }
 
 // AtNode returns the state before or after a node of Graph in the run that gave the
@@ -22,7 +22,7 @@ func (r *Result) AtNode(id cfg.NodeID, after bool) State {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if after {
-		return a.run.viewAfter(id)
+		return r.shown(a.run.viewAfter(id))
 	}
-	return a.run.viewBefore(id)
+	return r.shown(a.run.viewBefore(id))
 }

@@ -112,9 +112,17 @@ func (r *Result) state(p Point, after bool) State {
 	}
 	run := a.behind()
 	if after {
-		return run.viewAfter(id)
+		return r.shown(run.viewAfter(id))
 	}
-	return run.viewBefore(id)
+	return r.shown(run.viewBefore(id))
+}
+
+// shown returns a state of the analysis with the map descriptors of r.
+func (r *Result) shown(st State) State {
+	if v, ok := st.(*view); ok {
+		v.maps = int64(r.mapShift)
+	}
+	return st
 }
 
 func (r *Result) checks(p Point) []CheckStatus {
@@ -191,7 +199,7 @@ func (r *Result) AtFailure(i int) State {
 			continue
 		}
 		if n == i {
-			return a.run.view(&f.st, cfg.NodeID(id))
+			return r.shown(a.run.view(&f.st, cfg.NodeID(id)))
 		}
 		n++
 	}
@@ -218,6 +226,7 @@ type view struct {
 	tab   *zone.Table
 	names []string // prefixes of the frames around, outermost first
 	top   int64    // of the current frame, in bytes from the lowest of the stack
+	maps  int64    // Result.mapShift
 }
 
 // view returns a copy of st, a state at a node.
@@ -309,7 +318,7 @@ func (v *view) value(x owner, t TypeSet) Value {
 		switch t {
 		case TypeNumber:
 		case TypeMap, TypeMapPrograms:
-			val.MapFD = rangeOf(i, 0)
+			val.MapFD = rangeOf(i, -v.maps)
 		case TypeStack:
 			val.Offset = rangeOf(i, v.top)
 		default:
@@ -440,7 +449,12 @@ func setString(t TypeSet) string {
 }
 
 func (v *view) numberStrings() []string {
-	out := v.z.Strings(v.tab)
+	z := v.z
+	if v.maps != 0 {
+		z = z.Freeze()
+		z.ShiftKinds(zone.KindMapFD.Set()|zone.KindMapFDPrograms.Set(), v.maps)
+	}
+	out := z.Strings(v.tab)
 	if len(v.names) > 0 {
 		for i, s := range out {
 			out[i] = v.named(s)

@@ -120,7 +120,7 @@ func (r *Result) Slice(p Point, c Check) []Step {
 	if id == cfg.NoNode {
 		return nil
 	}
-	s := &slicer{run: a.behind(), seen: map[sliceAt]bool{}, states: map[cfg.NodeID]state{}}
+	s := &slicer{run: a.behind(), maps: int64(r.mapShift), seen: map[sliceAt]bool{}, states: map[cfg.NodeID]state{}}
 	if c.Kind == CheckLoopCount {
 		s.run = a.run
 	}
@@ -156,6 +156,7 @@ type slicer struct {
 	steps  []Step
 	states map[cfg.NodeID]state // before nodes, kept until close
 	pairs  int                  // of a node and a subject
+	maps   int64                // Result.mapShift
 }
 
 func (s *slicer) close() {
@@ -240,7 +241,7 @@ func (s *slicer) value(st *state, x subject) Value {
 	if st.bottom() {
 		return Value{}
 	}
-	v := view{z: st.z.Zone, t: st.t.types, tab: s.tab}
+	v := view{z: st.z.Zone, t: st.t.types, tab: s.tab, maps: s.maps}
 	if n, ok := v.z.Interval(reg(isa.R10, zone.KindStackOffset)).Singleton(); ok && n.FitsInt64() {
 		v.top = n.Int64()
 	}

@@ -101,4 +101,6 @@ type Result struct {
 	Stack        int // bytes of stack used by the deepest call chain, -1 unknown
 
 	analysis *analysis // states for replay
+	// mapShift is added to the map descriptors in the states of analysis; see For.
+	mapShift int
 }

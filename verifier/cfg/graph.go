@@ -11,6 +11,8 @@
 package cfg
 
 import (
+	"slices"
+
 	"bpfls/isa"
 	"bpfls/platform"
 )
@@ -211,6 +213,28 @@ func (g *Graph) Checks(id NodeID) []Check {
 		return nil // only the program's own result must be a number
 	}
 	return g.checks[op.checks : op.checks+op.nchecks]
+}
+
+// ShiftMaps returns the graph of the same program with other map descriptors: all by n
+// greater.
+func (g *Graph) ShiftMaps(n int) *Graph {
+	if n == 0 {
+		return g
+	}
+	c := *g
+	c.Insts, c.Ops = slices.Clone(g.Insts), slices.Clone(g.Ops)
+	shift := func(in *isa.Inst) {
+		if in.Kind == isa.LoadMapFD || in.Kind == isa.LoadMapAddress {
+			in.Imm += int64(n)
+		}
+	}
+	for i := range c.Insts {
+		shift(&c.Insts[i])
+	}
+	for i := range c.Ops {
+		shift(&c.Ops[i].Inst)
+	}
+	return &c
 }
 
 const (

@@ -202,6 +202,16 @@ func (z *Zone) shift(v Var, k Int, r Interval) {
 	}
 }
 
+// ShiftKinds adds n to all variables of the given kinds, keeping their relations.
+func (z *Zone) ShiftKinds(kinds KindSet, n int64) {
+	k := FromInt64(n)
+	for i, v := range z.vars {
+		if kinds&v.Kind().Set() != 0 && v.Slot() != specialSlot {
+			z.shift(v, k, Interval{z.nodes[i].lo, z.visibleHi(i)}.Add(SingleInt(k)))
+		}
+	}
+}
+
 // assignSum is v = y + k where y is another variable without a single value: v is
 // y + k exactly, and so related to all neighbours of y.
 func (z *Zone) assignSum(v, y Var, k Int, r Interval) {
