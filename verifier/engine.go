@@ -305,6 +305,7 @@ func (r *run) visit(start cfg.NodeID, pre state) {
 	cur := pre.share()
 	work := 0 // since the last kept state
 	for id := start; r.count(); id = r.next[id] {
+		r.suppose(&cur, id)
 		r.reached[id] = !cur.bottom()
 		if !r.assuming && r.fail[id] != nil {
 			// Neither this node's state nor those of the nodes behind it change any more.
@@ -423,6 +424,7 @@ func (r *run) checkAll(start, id cfg.NodeID, cur, old *state) bool {
 
 // advance runs a node on a state that may be bottom.
 func (r *run) advance(st *state, id cfg.NodeID) {
+	r.suppose(st, id)
 	if st.bottom() {
 		if r.assuming {
 			r.missed[id] = nil
@@ -440,7 +442,7 @@ func (r *run) advance(st *state, id cfg.NodeID) {
 				continue
 			}
 			checks := r.g.Checks(id)
-			if a.Check < 0 || a.Check >= len(checks) {
+			if !a.ofCheck() || a.Check < 0 || a.Check >= len(checks) {
 				continue
 			}
 			if _, ok := r.check(st, &checks[a.Check], id); !ok {
@@ -457,7 +459,7 @@ func (r *run) advance(st *state, id cfg.NodeID) {
 // isAssumed reports whether a check is taken for granted on the user's behalf.
 func (r *run) isAssumed(id cfg.NodeID, check int) bool {
 	for _, a := range r.assumptions {
-		if a.Check == check && a.Slot == r.g.Slot(id) && r.g.Kind(id) == cfg.Instruction {
+		if a.ofCheck() && a.Check == check && a.Slot == r.g.Slot(id) && r.g.Kind(id) == cfg.Instruction {
 			return true
 		}
 	}

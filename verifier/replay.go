@@ -75,6 +75,7 @@ func (a *analysis) behind() *run {
 		limits := a.limits
 		limits.Visits = min(limits.Visits, 10_000+100*len(a.run.g.Nodes))
 		r := newRun(a.in, a.run.g, limits, new(atomic.Bool))
+		r.assumptions = a.run.assumptions
 		r.goOn()
 		r.solve(r.entry())
 		a.on = r

@@ -102,9 +102,13 @@ func TestReplay(t *testing.T) {
 	wg.Wait()
 }
 
-// TestAssume takes the failing check of a program for granted: nothing else fails.
+// TestAssume takes the failing check of a program for granted, or something that it
+// follows from: nothing else fails.
 func TestAssume(t *testing.T) {
 	path := shared(t, "netsh/bounds.o")
+	longer := func(n int64) *verifier.Premise { // the packet has at least n bytes
+		return &verifier.Premise{B: verifier.Term{Kind: verifier.TermPacketSize}, C: -n}
+	}
 	for _, test := range []struct {
 		assume []verifier.Assumption
 		want   verifier.Verdict
@@ -112,6 +116,12 @@ func TestAssume(t *testing.T) {
 		{nil, verifier.Fail},
 		{[]verifier.Assumption{{Slot: 7, Check: 0}}, verifier.Fail}, // is proven anyway
 		{[]verifier.Assumption{{Slot: 7, Check: 1}}, verifier.Pass},
+		{[]verifier.Assumption{{Slot: 7, Premise: longer(24)}}, verifier.Pass},
+		{[]verifier.Assumption{{Slot: 0, Premise: longer(24)}}, verifier.Pass},
+		{[]verifier.Assumption{{Slot: 0, Premise: longer(23)}}, verifier.Fail},
+		{[]verifier.Assumption{{Slot: 5, Branch: verifier.Taken}}, verifier.Pass}, // the access is not reached
+		{[]verifier.Assumption{{Slot: 5, Branch: verifier.NotTaken}}, verifier.Fail},
+		{[]verifier.Assumption{{Slot: 7, Premise: &verifier.Premise{A: verifier.Term{Reg: 1}, Types: verifier.TypeStack}}}, verifier.Fail},
 	} {
 		res := windowsProgram(t, path, "xdp", "reads_too_far", "", verifier.Options{Assume: test.assume})
 		if res.Verdict != test.want {

@@ -47,12 +47,57 @@ type Limits struct {
 	Bytes  int // size of the states that are kept, one before and one behind each block
 }
 
-// Assumption is a fact assumed at an instruction.
+// Assumption is something assumed at all copies of an instruction: Premise or Branch if they
+// are given, else the truth of a check.
 type Assumption struct {
 	Slot int
 	// Check is the index of the check at that slot whose truth is assumed.
-	Check int
+	Check   int
+	Premise *Premise
+	Branch  Branch
 }
+
+// Branch says which way control goes at a conditional jump. It splits what an analysis
+// says into what it says of executions that go one way and of those that go the other.
+type Branch uint8
+
+// The branches.
+const (
+	AnyBranch Branch = iota
+	Taken            // the jump is always taken
+	NotTaken
+)
+
+// Premise is something that is assumed before an instruction runs and is checked: the
+// executions of which it is not true are left out.
+type Premise struct {
+	// A - B <= C, unless one of the others is given.
+	A, B Term
+	C    int64
+	// Types: register A.Reg has one of these types.
+	Types TypeSet
+	// Numbers: these bytes of the stack, counted from the top of the current frame, are
+	// numbers; offsets are negative. Lo 0: none.
+	Numbers Range
+}
+
+// Term is a quantity of a Premise.
+type Term struct {
+	Kind TermKind
+	Reg  int8 // of TermSigned, TermUnsigned and TermOffset
+}
+
+// TermKind is what a Term stands for.
+type TermKind uint8
+
+// The kinds of terms.
+const (
+	TermZero       TermKind = iota // the number 0
+	TermPacketSize                 // bytes from the packet's first to its end
+	TermSigned                     // a register as int64
+	TermUnsigned                   // a register as uint64
+	TermOffset                     // a pointer's offset in its region
+)
 
 // Verdict is the outcome of a run.
 type Verdict uint8
