@@ -114,7 +114,6 @@ type load struct {
 
 // lookup is a lookup in a map.
 type lookup struct {
-	fd    int
 	found bool
 }
 

@@ -70,14 +70,6 @@ func inDirective(text func(int) []byte, line int) bool {
 // and the program must do what it did on inputs that it handled safely.
 func (w *worker) try(ctx context.Context, c candidate) (bool, error) {
 	judged, err := w.Judge.Judge(ctx, c.change)
-	defer func() {
-		println("DBG", c.title, w.effect(c.change), "error:", judged.Error)
-		for _, s := range judged.Programs {
-			for _, f := range s.Report.Findings {
-				println("   ", s.Report.Function, f.Range.Line, f.Message)
-			}
-		}
-	}()
 	if err != nil || judged.Error != "" {
 		return false, err
 	}

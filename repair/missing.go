@@ -1,0 +1,5 @@
+package repair
+
+import "context"
+
+func (w *worker) missing(ctx context.Context) error { return nil }
