@@ -646,7 +646,7 @@ func (h *history) registerBefore(p verifier.Point, reg int) string {
 	if reg < 0 {
 		return ""
 	}
-	if n, ok := (&Namer{e: h.explainer}).Register(p, reg); ok && len(n.Expr) <= 40 {
+	if n, ok := h.namer().Register(p, reg); ok && len(n.Expr) <= 40 {
 		return n.Expr
 	}
 	return ""
