@@ -60,7 +60,10 @@ type Evidence struct {
 	// with h_proto 0x0800 reads behind its end".
 	Reason  string
 	Witness *Witness // of ClassBug
-	Fixes   []Fix
+	// FactAt is the outermost line where stating the finding's MissingFact suffices;
+	// Line 0: that of the finding, or not known.
+	FactAt Range
+	Fixes  []Fix
 }
 
 // The classes of findings.

@@ -79,6 +79,7 @@ type Finding struct {
 	EndColumn       *int      `json:"end_column"`
 	Consequences    int       `json:"consequences"`
 	MissingFact     *string   `json:"missing_fact"`
+	MissingFactLine *int      `json:"missing_fact_line"`
 	Class           *string   `json:"class"`
 	ClassReason     *string   `json:"class_reason"`
 	Witness         *Witness  `json:"witness"`
@@ -170,6 +171,7 @@ func newFinding(f *explain.Finding, path func(string) string) Finding {
 		Consequences:    f.Consequences,
 		MissingFact:     known(f.MissingFact),
 		Allowed:         known(f.Allowed),
+		MissingFactLine: positive(f.Evidence.FactAt.Line),
 		Class:           known(f.Evidence.Class),
 		ClassReason:     known(f.Evidence.Reason),
 		Witness:         newWitness(f.Evidence.Witness),
@@ -223,4 +225,11 @@ func JSON(w io.Writer, version string, reports []*explain.Report, path func(stri
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	return enc.Encode(NewDocument(version, reports, path))
+}
+
+func positive(n int) *int {
+	if n <= 0 {
+		return nil
+	}
+	return &n
 }

@@ -98,7 +98,11 @@ func (p *printer) finding(r *explain.Report, prog *explain.Program, f *explain.F
 		fmt.Fprintf(p, "      allowed here: %s\n", f.Allowed)
 	}
 	if f.MissingFact != "" {
-		fmt.Fprintf(p, "      missing: %s\n", f.MissingFact)
+		from := ""
+		if at := f.Evidence.FactAt; at.Line > 0 {
+			from = fmt.Sprintf(" (from line %d on)", at.Line)
+		}
+		fmt.Fprintf(p, "      missing: %s%s\n", f.MissingFact, from)
 	}
 	p.evidence(&f.Evidence)
 }
