@@ -32,6 +32,7 @@ var rooms = map[string][]string{
 	"report":             {"elfbpf", "explain", "isa", "platform", "position", "verifier", "verifier/cfg"},
 	"repair":             {"csource", "elfbpf", "explain", "interp", "isa", "platform", "position", "verifier"},
 	"session":            {"clangdriver", "elfbpf", "explain", "isa", "linuxhooks", "platform", "position", "repair", "settings", "verifier", "winhooks"},
+	"mcp":                {"explain", "position", "report", "session"},
 	"lsp":                {"explain", "position", "report", "session"},
 	"cmd/bpfls":          {"*"},
 	"bench/corpus":       {"elfbpf", "linuxhooks", "platform", "verifier"},
@@ -43,16 +44,17 @@ var rooms = map[string][]string{
 
 // restricted lists packages from outside that only some rooms may import.
 var restricted = map[string][]string{
-	"go.lsp.dev/":            {"lsp"},
-	"github.com/fsnotify/":   {"session"},
-	"os/exec":                {"clangdriver", "cmd/bpfls", "bench/corpus", "bench/differential", "bench/scale"},
-	"net":                    {"cmd/bpfls"},
-	"net/http":               {},
-	"os":                     {"clangdriver", "session", "cmd/bpfls", "bench/corpus", "bench/differential", "bench/explain", "bench/scale"},
-	"time":                   {"clangdriver", "settings", "session", "lsp", "cmd/bpfls", "bench/corpus", "bench/differential", "bench/scale"},
-	"github.com/cilium/ebpf": {"elfbpf"},
-	"debug/dwarf":            {"elfbpf", "explain", "report"},
-	"debug/elf":              {"elfbpf", "bench/differential"},
+	"go.lsp.dev/":                      {"lsp"},
+	"github.com/fsnotify/":             {"session"},
+	"os/exec":                          {"clangdriver", "cmd/bpfls", "bench/corpus", "bench/differential", "bench/scale"},
+	"net":                              {"cmd/bpfls", "mcp"},
+	"net/http":                         {"mcp"},
+	"github.com/modelcontextprotocol/": {"cmd/bpfls", "mcp"},
+	"os":                               {"clangdriver", "session", "cmd/bpfls", "bench/corpus", "bench/differential", "bench/explain", "bench/scale"},
+	"time":                             {"clangdriver", "settings", "session", "lsp", "mcp", "cmd/bpfls", "bench/corpus", "bench/differential", "bench/scale"},
+	"github.com/cilium/ebpf":           {"elfbpf"},
+	"debug/dwarf":                      {"elfbpf", "explain", "report"},
+	"debug/elf":                        {"elfbpf", "bench/differential"},
 }
 
 func TestImports(t *testing.T) {

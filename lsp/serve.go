@@ -13,6 +13,7 @@ import (
 	"go.lsp.dev/jsonrpc2"
 	"go.lsp.dev/protocol"
 
+	"bpfls/explain"
 	"bpfls/session"
 )
 
@@ -24,8 +25,17 @@ type Options struct {
 	// Doctor gives the text of `bpfls doctor` for a file, or in general where path is
 	// empty; nil: the command says that there is none.
 	Doctor func(ctx context.Context, path string, editor session.Editor) (string, error)
+	// Started, if not nil, is told of the session when the server began.
+	Started func(Live)
 	// Without names features that are switched off; see Features.
 	Without []string
+}
+
+// Live is a running server, for others who work on its session.
+type Live struct {
+	Session *session.Session
+	// Apply has the editor change texts; it is done when the editor says so.
+	Apply func(ctx context.Context, edits []explain.Edit) error
 }
 
 // ErrNoShutdown is what Serve returns where the client said exit, or went away, without a
@@ -50,6 +60,9 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, opt Options) error 
 	defer flush(box)
 	conn := jsonrpc2.NewConn(jsonrpc2.NewHeaderStream(pipe{in, box}), jsonrpc2.WithCodec(codec{}))
 	s.client = protocol.ClientDispatcher(conn)
+	if opt.Started != nil {
+		opt.Started(Live{Session: s.session, Apply: s.applyEdits})
+	}
 	conn.Go(protocol.WithLogger(ctx, opt.Log), s.handler())
 	select {
 	case <-conn.Done():

@@ -153,12 +153,17 @@ func newProgram(p *explain.Program, path func(string) string) Program {
 		Findings:     []Finding{},
 	}
 	for i := range p.Findings {
-		out.Findings = append(out.Findings, newFinding(&p.Findings[i], path))
+		out.Findings = append(out.Findings, NewFinding(&p.Findings[i], path))
 	}
 	return out
 }
 
-func newFinding(f *explain.Finding, path func(string) string) Finding {
+// NewFinding makes the JSON form of a finding. path shortens the paths of sources; nil leaves
+// them as they are.
+func NewFinding(f *explain.Finding, path func(string) string) Finding {
+	if path == nil {
+		path = func(p string) string { return p }
+	}
 	out := Finding{
 		Code:            f.Code,
 		Severity:        f.Severity,

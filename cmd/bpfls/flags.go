@@ -4,9 +4,10 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/spf13/pflag"
 
 	"bpfls/report"
 )
@@ -15,16 +16,9 @@ import (
 // any order. A command declares them; no grammar but that of the command that is
 // run is ever built, since a verdict must not wait for it.
 type flagSet struct {
-	flags []option
-	args  []argument
-}
-
-// option is a flag: --name, --name=value or --name value; or, short, -n, -nvalue or -n value.
-type option struct {
-	name, short string
-	value       string // what stands for its value in the help; empty: it has none
-	help        string
-	set         func(string) error
+	flags  *pflag.FlagSet
+	values map[string]string // what stands for a flag's value in the help, by name
+	args   []argument
 }
 
 // argument is a word that belongs to no flag.
@@ -33,62 +27,58 @@ type argument struct {
 	optional   bool
 	many       bool // all words that are left
 	add        func(string)
-	given      bool
 }
 
-// text declares a flag with a value; where there are choices, one of them.
+func newFlagSet() *flagSet {
+	f := &flagSet{flags: pflag.NewFlagSet("", pflag.ContinueOnError), values: map[string]string{}}
+	f.flags.SortFlags = false
+	f.flags.SetOutput(io.Discard)
+	f.flags.BoolP("help", "h", false, "Show this help.")
+	return f
+}
+
+// text declares a flag with a value; where there are choices, one of them. Its
+// variable holds the default.
 func (f *flagSet) text(into *string, name, value, help string, choices ...string) {
-	f.flags = append(f.flags, option{name: name, value: value, help: help, set: func(s string) error {
-		if len(choices) > 0 && !slices.Contains(choices, s) {
-			return fmt.Errorf("must be %s, not %q", list(choices), s)
-		}
-		*into = s
-		return nil
-	}})
+	f.values[name] = value
+	f.flags.Var(&choice{into, choices}, name, help)
 }
 
-// list writes choices for people: a, b or c.
-func list(choices []string) string {
-	n := len(choices) - 1
-	return strings.Join(choices[:n], ", ") + " or " + choices[n]
+// choice is the value of a flag that is one of several words.
+type choice struct {
+	into    *string
+	choices []string
+}
+
+func (c *choice) String() string { return *c.into }
+func (c *choice) Type() string   { return "string" }
+
+func (c *choice) Set(s string) error {
+	if len(c.choices) > 0 && !slices.Contains(c.choices, s) {
+		n := len(c.choices) - 1
+		return fmt.Errorf("must be %s or %s", strings.Join(c.choices[:n], ", "), c.choices[n])
+	}
+	*c.into = s
+	return nil
 }
 
 // yes declares a flag without a value.
-func (f *flagSet) yes(into *bool, name, help string) {
-	f.flags = append(f.flags, option{name: name, help: help, set: func(s string) (err error) {
-		if *into = true; s != "" {
-			if *into, err = strconv.ParseBool(s); err != nil {
-				err = fmt.Errorf("it takes no value but true or false, not %q", s)
-			}
-		}
-		return err
-	}})
-}
+func (f *flagSet) yes(into *bool, name, help string) { f.flags.BoolVar(into, name, *into, help) }
 
 func (f *flagSet) number(into *int, name, short, value, help string) {
-	f.flags = append(f.flags, option{name: name, short: short, value: value, help: help, set: func(s string) (err error) {
-		if *into, err = strconv.Atoi(s); err != nil {
-			err = fmt.Errorf("%q is no number", s)
-		}
-		return err
-	}})
+	f.values[name] = value
+	f.flags.IntVarP(into, name, short, *into, help)
 }
 
 // names declares a flag whose values are lists, and add up.
 func (f *flagSet) names(into *[]string, name, value, help string) {
-	f.flags = append(f.flags, option{name: name, value: value, help: help, set: func(s string) error {
-		*into = append(*into, strings.Split(s, ",")...)
-		return nil
-	}})
+	f.values[name] = value
+	f.flags.StringSliceVar(into, name, nil, help)
 }
 
 func (f *flagSet) duration(into *time.Duration, name, value, help string) {
-	f.flags = append(f.flags, option{name: name, value: value, help: help, set: func(s string) (err error) {
-		if *into, err = time.ParseDuration(s); err != nil {
-			err = fmt.Errorf("%q is no duration such as 30s or 2m", s)
-		}
-		return err
-	}})
+	f.values[name] = value
+	f.flags.DurationVar(into, name, *into, help)
 }
 
 func (f *flagSet) arg(into *string, name, help string) {
@@ -105,69 +95,34 @@ func (f *flagSet) rest(into *[]string, name, help string, optional bool) {
 	f.args = append(f.args, argument{name: name, help: help, optional: optional, many: true, add: func(s string) { *into = append(*into, s) }})
 }
 
-// parse reads the words behind the command's name.
+// parse reads the words behind the command's name. The error is pflag.ErrHelp where
+// they ask for help.
 func (f *flagSet) parse(words []string) error {
-	next, onlyArgs := 0, false
-	for len(words) > 0 {
-		word := words[0]
-		words = words[1:]
+	if err := f.flags.Parse(words); err != nil {
+		return err
+	}
+	words = f.flags.Args()
+	for _, a := range f.args {
 		switch {
-		case onlyArgs || len(word) < 2 || word[0] != '-':
-			if next == len(f.args) {
-				return fmt.Errorf("unexpected argument %s", word)
+		case len(words) == 0 && !a.optional:
+			return fmt.Errorf("expected %q", a.String())
+		case a.many:
+			for _, w := range words {
+				a.add(w)
 			}
-			a := &f.args[next]
-			a.add(word)
-			a.given = true
-			if !a.many {
-				next++
-			}
-		case word == "--":
-			onlyArgs = true
-		default:
-			fl, value, given := f.find(word)
-			if fl == nil {
-				return fmt.Errorf("unknown flag %s", word)
-			}
-			if !given && fl.value != "" {
-				if len(words) == 0 {
-					return fmt.Errorf("--%s: a value is missing", fl.name)
-				}
-				value, words = words[0], words[1:]
-			}
-			if err := fl.set(value); err != nil {
-				return fmt.Errorf("--%s: %w", fl.name, err)
-			}
+			words = nil
+		case len(words) > 0:
+			a.add(words[0])
+			words = words[1:]
 		}
 	}
-	for i := range f.args {
-		if a := &f.args[i]; !a.given && !a.optional {
-			return fmt.Errorf("expected %q", a.String())
-		}
+	if len(words) > 0 {
+		return fmt.Errorf("unexpected argument %s", words[0])
 	}
 	return nil
 }
 
-// find returns the flag that a word names, and the value in the word if there is
-// one.
-func (f *flagSet) find(word string) (fl *option, value string, given bool) {
-	name, long := strings.CutPrefix(word, "--")
-	if long {
-		name, value, given = strings.Cut(name, "=")
-	}
-	for i := range f.flags {
-		switch fl := &f.flags[i]; {
-		case long && fl.name == name:
-			return fl, value, given
-		case !long && fl.short == word[1:2]:
-			value = strings.TrimPrefix(word[2:], "=")
-			return fl, value, len(word) > 2
-		}
-	}
-	return nil, "", false
-}
-
-func (a *argument) String() string {
+func (a argument) String() string {
 	s := "<" + a.name + ">"
 	if a.many {
 		s += " ..."
@@ -178,34 +133,26 @@ func (a *argument) String() string {
 	return s
 }
 
-func (fl *option) String() string {
-	s := "    "
-	if fl.short != "" {
-		s = "-" + fl.short + ", "
-	}
-	if s += "--" + fl.name; fl.value != "" {
-		s += "=" + fl.value
-	}
-	return s
-}
-
 // help writes how a command is used.
 func (f *flagSet) help(w io.Writer, name, what string) {
 	fmt.Fprintf(w, "Usage: bpfls %s", name)
-	var args [][2]string
-	for i := range f.args {
-		fmt.Fprintf(w, " %s", &f.args[i])
-		args = append(args, [2]string{f.args[i].String(), f.args[i].help})
+	var args, flags [][2]string
+	for _, a := range f.args {
+		fmt.Fprintf(w, " %s", a)
+		args = append(args, [2]string{a.String(), a.help})
 	}
-	if len(f.flags) > 0 {
-		fmt.Fprint(w, " [flags]")
-	}
-	fmt.Fprintf(w, "\n\n%s\n", report.Wrap(what, helpWidth))
+	fmt.Fprintf(w, " [flags]\n\n%s\n", report.Wrap(what, helpWidth))
 	columns(w, "Arguments", args)
-	flags := [][2]string{{"-h, --help", "Show this help."}}
-	for i := range f.flags {
-		flags = append(flags, [2]string{f.flags[i].String(), f.flags[i].help})
-	}
+	f.flags.VisitAll(func(o *pflag.Flag) {
+		term := "    --" + o.Name
+		if o.Shorthand != "" {
+			term = "-" + o.Shorthand + ", --" + o.Name
+		}
+		if value := f.values[o.Name]; value != "" {
+			term += "=" + value
+		}
+		flags = append(flags, [2]string{term, o.Usage})
+	})
 	columns(w, "Flags", flags)
 }
 

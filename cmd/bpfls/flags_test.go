@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/pflag"
 )
 
 func TestFlags(t *testing.T) {
@@ -34,19 +35,19 @@ func TestFlags(t *testing.T) {
 		{words: "--off a,b f --off=c", want: line{Off: []string{"a", "b", "c"}, File: "f"}},
 		{words: "-- --all -j", want: line{File: "--all", More: []string{"-j"}}},
 		{words: "-", want: line{File: "-"}},
-		{words: "--color", err: "--color: a value is missing"},
-		{words: "--color blue f", err: `--color: must be red or green, not "blue"`},
-		{words: "--all=x f", err: `--all: it takes no value but true or false, not "x"`},
-		{words: "-jx f", err: `--jobs: "x" is no number`},
-		{words: "--limit 3 f", err: `--limit: "3" is no duration such as 30s or 2m`},
-		{words: "--colour red f", err: "unknown flag --colour"},
-		{words: "-x f", err: "unknown flag -x"},
-		{words: "-color red f", err: "unknown flag -color"},
+		{words: "--color", err: "flag needs an argument: --color"},
+		{words: "--color blue f", err: `invalid argument "blue" for "--color" flag: must be red or green`},
+		{words: "--all=x f", err: `invalid argument "x" for "--all" flag: must be true or false`},
+		{words: "-jx f", err: `invalid argument "x" for "-j, --jobs" flag: must be an integer`},
+		{words: "--limit 3 f", err: `invalid argument "3" for "--limit" flag: must be a duration like "30s" or "5m"`},
+		{words: "--colour red f", err: "unknown flag: --colour"},
+		{words: "-x f", err: "unknown shorthand flag: 'x' in -x"},
+		{words: "-color red f", err: "unknown shorthand flag: 'c' in -color"},
 		{words: "--all", err: `expected "<file>"`},
 	}
 	for _, test := range tests {
 		var got line
-		var f flagSet
+		f := newFlagSet()
 		f.text(&got.Color, "color", "C", "", "red", "green")
 		f.yes(&got.All, "all", "")
 		f.number(&got.Jobs, "jobs", "j", "N", "")
@@ -70,18 +71,13 @@ func TestFlags(t *testing.T) {
 // TestGrammars makes sure that every command declares its flags once, with help.
 func TestGrammars(t *testing.T) {
 	for _, c := range commands {
-		var f flagSet
-		c.new().declare(&f)
-		names := map[string]bool{"help": true, "h": true}
-		for _, o := range f.flags {
-			if names[o.name] || o.short != "" && names[o.short] {
-				t.Errorf("%s: --%s is declared twice", c.name, o.name)
+		f := newFlagSet()
+		c.new().declare(f)
+		f.flags.VisitAll(func(o *pflag.Flag) {
+			if !strings.HasSuffix(o.Usage, ".") {
+				t.Errorf("%s: the help of --%s is no sentence: %q", c.name, o.Name, o.Usage)
 			}
-			names[o.name], names[o.short] = true, true
-			if !strings.HasSuffix(o.help, ".") {
-				t.Errorf("%s: the help of --%s is no sentence: %q", c.name, o.name, o.help)
-			}
-		}
+		})
 		for i, a := range f.args {
 			if a.many && i+1 < len(f.args) {
 				t.Errorf("%s: %s leaves no words for later arguments", c.name, a.name)

@@ -12,6 +12,8 @@ import (
 
 type lspCmd struct {
 	without  []string
+	mcp      string
+	mcpWrite bool
 	logLevel string
 }
 
@@ -19,6 +21,8 @@ func (c *lspCmd) declare(f *flagSet) {
 	var stdio bool
 	f.yes(&stdio, "stdio", "Accepted for editors that pass it; standard input and output are always used.")
 	f.names(&c.without, "without", "FEATURE,...", "Features to switch off: codeLens, completion, hover, ... (a wrong name lists them).")
+	f.text(&c.mcp, "mcp", "ADDRESS", "Also serve the Model Context Protocol on what the editor shows: 127.0.0.1:PORT or unix:PATH.")
+	f.yes(&c.mcpWrite, "mcp-write", "Let clients of --mcp change files.")
 	c.logLevel = "warning"
 	f.text(&c.logLevel, "log-level", "LEVEL", "How much is written to standard error: error, warning, info or debug.", "error", "warning", "info", "debug")
 }
@@ -30,11 +34,19 @@ func (c *lspCmd) Run(p *program) error {
 	if err := lsp.CheckFeatures(c.without); err != nil {
 		return &exit{code: 2, message: err.Error()}
 	}
+	var started func(lsp.Live)
+	if c.mcp != "" {
+		var err error
+		if started, err = p.serveMCP(c.mcp, c.mcpWrite); err != nil {
+			return err
+		}
+	}
 	err := lsp.Serve(p.ctx, p.stdin, p.stdout, lsp.Options{
 		Version: version(),
 		Log:     slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: levels[c.logLevel]})),
 		Doctor:  p.doctorText,
 		Without: c.without,
+		Started: started,
 	})
 	switch {
 	case err == nil:

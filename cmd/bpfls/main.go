@@ -11,6 +11,8 @@ import (
 	"os/signal"
 	"slices"
 
+	"github.com/spf13/pflag"
+
 	"bpfls/report"
 )
 
@@ -41,6 +43,7 @@ var commands = [...]command{
 	{"hooks", "List the hooks of a platform, with contexts and helpers.", func() runner { return new(hooksCmd) }},
 	{"explain", "Explain the code of a finding.", func() runner { return new(explainCmd) }},
 	{"lsp", "Run the language server on standard input and output.", func() runner { return new(lspCmd) }},
+	{"mcp", "Serve the Model Context Protocol on standard input and output.", func() runner { return new(mcpCmd) }},
 	{"doctor", "Show what was found on this machine, where, and what to do.", func() runner { return new(doctorCmd) }},
 	{"version", "Show the version.", func() runner { return new(versionCmd) }},
 }
@@ -106,23 +109,16 @@ func (p *program) run(args []string) int {
 		return p.code(usage("there is no command %s; see bpfls --help", args[0]))
 	}
 	cmd := commands[i]
-	c, flags := cmd.new(), new(flagSet)
+	c, flags := cmd.new(), newFlagSet()
 	c.declare(flags)
-	if wantsHelp(args[1:]) {
+	switch err := flags.parse(args[1:]); {
+	case errors.Is(err, pflag.ErrHelp):
 		flags.help(p.stdout, cmd.name, cmd.help)
 		return exitPass
-	}
-	if err := flags.parse(args[1:]); err != nil {
+	case err != nil:
 		return p.code(usage("%v; see bpfls %s --help", err, cmd.name))
 	}
 	return p.code(c.Run(p))
-}
-
-func wantsHelp(words []string) bool {
-	if i := slices.Index(words, "--"); i >= 0 {
-		words = words[:i]
-	}
-	return slices.Contains(words, "--help") || slices.Contains(words, "-h")
 }
 
 // help lists the commands.
