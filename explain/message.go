@@ -77,6 +77,9 @@ func (d *describer) message() string {
 	case "BPF-maybe-null":
 		return d.null()
 	case "BPF-map-argument":
+		if c.Types == verifier.TypeMapPrograms {
+			return d.argument("must be a map of programs")
+		}
 		return d.argument("must be a map")
 	case "BPF-pointer-argument":
 		return d.argument("must point to stack, packet or map memory")
