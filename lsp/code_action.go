@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
-	"time"
 
 	"go.lsp.dev/jsonrpc2"
 	"go.lsp.dev/protocol"
@@ -14,10 +13,6 @@ import (
 	"bpfls/explain"
 	"bpfls/session"
 )
-
-// fixWait bounds how long a list of actions waits for fixes. Those that take longer are
-// found when the action is chosen.
-const fixWait = 2 * time.Second
 
 // actionData is what a lazy action needs to be resolved.
 type actionData struct {
@@ -69,7 +64,7 @@ func (s *server) fixes(ctx context.Context, params *protocol.CodeActionParams, f
 	}
 	lazy := s.features.resolveEdits
 	if !lazy || params.Context.TriggerKind == protocol.CodeActionTriggerKindInvoked {
-		ctx, cancel := context.WithTimeout(ctx, fixWait)
+		ctx, cancel := context.WithTimeout(ctx, s.opt.FixWait)
 		defer cancel()
 		found, err := s.session.Fixes(ctx, f)
 		if err == nil || ctx.Err() == nil {

@@ -93,6 +93,75 @@ func titles(actions map[string]*protocol.CodeAction) string {
 	return string(data)
 }
 
+func TestCodeAction(t *testing.T) {
+	c := connect(t, nil, `{"settings": {"platform": "linux"}}`, actionAbilities)
+	c.open("a.bpf.c", unchecked)
+	c.untilStatus("a.bpf.c", "failed: 1 finding in 1 of 1 program (linux)")
+
+	// While the cursor moves, nothing costly is done.
+	actions := c.actions("a.bpf.c", 14, protocol.CodeActionTriggerKindAutomatic)
+	lazy := actions["Look for a verified fix of BPF-maybe-null"]
+	if lazy == nil || lazy.Edit != nil {
+		t.Fatalf("actions: %s", titles(actions))
+	}
+	fix, err := c.server.CodeActionResolve(t.Context(), lazy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fixed := c.apply("a.bpf.c", unchecked, fix.Edit)
+	if !strings.Contains(fixed, "if (") || strings.Count(fixed, "\n") <= strings.Count(unchecked, "\n") {
+		t.Errorf("fixed:\n%s", fixed)
+	}
+
+	// Asked for by the user, fixes are listed by what they do.
+	var preferred *protocol.CodeAction
+	actions = c.actions("a.bpf.c", 14, protocol.CodeActionTriggerKindInvoked)
+	for _, a := range actions {
+		if a.IsPreferred != nil && *a.IsPreferred {
+			preferred = a
+		}
+	}
+	if preferred == nil || preferred.Edit == nil {
+		t.Errorf("no fix among %s", titles(actions))
+	}
+
+	allow := actions["Allow BPF-maybe-null here"]
+	if allow == nil {
+		t.Fatalf("actions: %s", titles(actions))
+	}
+	allowed := c.apply("a.bpf.c", unchecked, allow.Edit)
+	if !strings.Contains(allowed, "\n\t// bpfls: allow BPF-maybe-null say why\n\t*value += 1;") {
+		t.Errorf("allowed:\n%s", allowed)
+	}
+	if none := c.actions("a.bpf.c", 12, protocol.CodeActionTriggerKindInvoked); len(none) > 0 {
+		t.Errorf("elsewhere: %s", titles(none))
+	}
+
+	// The page of the code.
+	explain := actions["Explain BPF-maybe-null"]
+	if explain == nil || explain.Command.Command != "bpfls.explain" {
+		t.Fatalf("actions: %s", titles(actions))
+	}
+	page, err := c.server.ExecuteCommand(t.Context(), &protocol.ExecuteCommandParams{Command: explain.Command.Command, Arguments: explain.Command.Arguments})
+	if err != nil || !strings.Contains(string(page), "null") {
+		t.Errorf("page: %s, %v", page, err)
+	}
+
+	// The fixed source verifies.
+	if err := os.WriteFile(filepath.Join(c.dir, "a.bpf.c"), []byte(fixed), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.server.DidChange(t.Context(), &protocol.DidChangeTextDocumentParams{
+		TextDocument:   protocol.VersionedTextDocumentIdentifier{TextDocumentIdentifier: c.document("a.bpf.c"), Version: 2},
+		ContentChanges: []protocol.TextDocumentContentChangeEvent{&protocol.TextDocumentContentChangeWholeDocument{Text: fixed}}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.server.DidSave(t.Context(), &protocol.DidSaveTextDocumentParams{TextDocument: c.document("a.bpf.c")}); err != nil {
+		t.Fatal(err)
+	}
+	c.untilStatus("a.bpf.c", "verified: verified, 1 program (linux)")
+}
+
 // An action that was listed before the file was judged anew says so.
 func TestCodeActionOutOfDate(t *testing.T) {
 	c := connect(t, finder, "{}", actionAbilities)

@@ -154,7 +154,7 @@ func connect(t *testing.T, run func(context.Context, session.Request) *session.O
 	toServer, fromClient := io.Pipe()
 	toClient, fromServer := io.Pipe()
 	var log bytes.Buffer
-	opt := lsp.Options{Version: "1.2.3", Session: session.Options{Run: run}, Without: without(), Log: slog.New(slog.NewTextHandler(&locked{w: &log}, nil))}
+	opt := lsp.Options{Version: "1.2.3", Session: session.Options{Run: run}, Without: without(), FixWait: time.Minute, Log: slog.New(slog.NewTextHandler(&locked{w: &log}, nil))}
 	go func() {
 		c.ended <- lsp.Serve(context.Background(), toServer, fromServer, opt)
 		fromServer.Close()

@@ -27,6 +27,9 @@ type Options struct {
 	Doctor func(ctx context.Context, path string, editor session.Editor) (string, error)
 	// Started, if not nil, is told of the session when the server began.
 	Started func(Live)
+	// FixWait bounds how long a list of code actions waits for fixes; 0: 2 s. Those that
+	// take longer are found when the action is chosen.
+	FixWait time.Duration
 	// Without names features that are switched off; see Features.
 	Without []string
 }
@@ -46,6 +49,9 @@ var ErrNoShutdown = errors.New("the client left without a shutdown request")
 func Serve(ctx context.Context, in io.Reader, out io.Writer, opt Options) error {
 	if err := CheckFeatures(opt.Without); err != nil {
 		return err
+	}
+	if opt.FixWait == 0 {
+		opt.FixWait = 2 * time.Second
 	}
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
