@@ -91,6 +91,7 @@ func newExplainer(in Input) *explainer {
 type explainer struct {
 	Input
 	insts  []isa.Inst // by slot
+	causes int        // checks whose cause was looked for
 	texts  map[string]*source
 	from   [][]int32               // by slot: the slots that control comes from; made when first asked
 	scoped map[int][]*elfbpf.Scope // by slot

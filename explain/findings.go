@@ -19,7 +19,6 @@ type unproven struct {
 	message string // the verifier's, with the check's text
 	check   verifier.Check
 	root    *checkID // what it follows from; nil: it stands for itself
-	pointer string   // C text of the pointer that an access goes through
 }
 
 // checkID names a check of one copy of an instruction.
@@ -38,7 +37,7 @@ func (e *explainer) findings() []Finding {
 	belongs := map[checkID]int{}    // the finding that a check became or follows from
 	expression := map[checkID]int{} // the same without the path: inlined copies share their C expression
 	wrong := map[[2]int]int{}       // slot, register: the finding about what the register holds
-	roots := map[string]int{}       // code and C text of the pointer: later uses of the same one
+	roots := map[string]int{}       // what made the check fail: later uses of the same value
 	for i := range all {
 		u := &all[i]
 		if u.root != nil {
@@ -57,15 +56,16 @@ func (e *explainer) findings() []Finding {
 			out[j].Consequences++
 			continue
 		}
-		f := e.finding(u)
-		use := f.Code + "\x00" + u.pointer
-		if j, ok := roots[use]; ok && u.pointer != "" {
+		d := e.describe(u)
+		d.because = d.cause()
+		if j, ok := roots[d.because]; ok && d.because != "" {
 			belongs[u.id] = j
 			out[j].Consequences++
 			continue
 		}
+		f := d.finding()
 		n := len(out)
-		roots[use], belongs[u.id], expression[here] = n, n, n
+		roots[d.because], belongs[u.id], expression[here] = n, n, n
 		wrong[[2]int{u.id.slot, int(u.check.Reg)}] = n
 		out = append(out, f)
 	}
@@ -170,8 +170,8 @@ func label(p verifier.Point) string {
 	return b.String()
 }
 
-// finding explains one unproven check.
-func (e *explainer) finding(u *unproven) Finding {
+// describe prepares what is said of an unproven check.
+func (e *explainer) describe(u *unproven) *describer {
 	in := e.insts[u.point.Slot]
 	state := e.Result.Before(u.point)
 	if state != nil && state.Bottom() {
@@ -186,24 +186,24 @@ func (e *explainer) finding(u *unproven) Finding {
 	if d.code == "BPF-context-bounds" && len(e.Context) > 0 {
 		d.code = "BPF-context-layout"
 	}
+	return d
+}
+
+// finding explains the check.
+func (d *describer) finding() Finding {
 	f := Finding{
-		Code:        d.code,
-		Severity:    "error",
-		Engine:      "builtin",
-		Instruction: u.point.Slot,
-		Label:       u.label,
-		CallPath:    u.point.CallPath,
+		Code:            d.code,
+		Severity:        "error",
+		Engine:          "builtin",
+		Instruction:     d.u.point.Slot,
+		Label:           d.u.label,
+		CallPath:        d.u.point.CallPath,
+		VerifierMessage: d.u.label + ": " + d.u.message,
 	}
-	f.VerifierMessage = u.label + ": " + u.message
-	var text string
-	f.Range, f.Text, text = d.place()
-	d.text = text
+	f.Range, f.Text, d.text = d.place()
 	f.Message = d.message()
 	f.Related = d.history(&f)
 	f.MissingFact = d.missing
-	if d.code == "BPF-maybe-null" || d.code == "BPF-not-a-pointer" {
-		u.pointer = text
-	}
 	return f
 }
 

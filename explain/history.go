@@ -9,8 +9,10 @@ import (
 	"bpfls/verifier"
 )
 
-// maxRelated is how many places a finding relates to at most.
-const maxRelated = 8
+const (
+	maxRelated = 8  // places that a finding relates to at most
+	maxCauses  = 64 // checks of a program whose cause is looked for
+)
 
 // history words the slice of a finding: where what is known at the check comes
 // from, what narrowed it and what lost it.
@@ -46,9 +48,75 @@ func (d *describer) slice() []verifier.Step {
 	return d.steps
 }
 
+// contextCause is the cause of what goes wrong because the program takes its context
+// for another structure.
+const contextCause = "context"
+
+// cause identifies the one instruction that gave the value which the check is about,
+// where the value itself is what is wrong with it: it may be null, or nothing is known
+// of it. Checks of the same cause are one mistake. It is empty where there is no such
+// instruction.
+func (d *describer) cause() string {
+	var types verifier.TypeSet
+	for _, r := range []int8{d.u.check.Reg, d.u.check.Other} {
+		if r >= 0 {
+			types |= registerValue(d.state, r).Types
+		}
+	}
+	if d.code == "BPF-context-layout" {
+		return contextCause
+	}
+	null := d.code == "BPF-maybe-null"
+	if !null && types&verifier.TypeUninit == 0 || d.causes >= maxCauses {
+		return ""
+	}
+	d.causes++
+	found := ""
+	for _, s := range d.slice() {
+		if s.Control {
+			continue
+		}
+		key := ""
+		switch {
+		case null && s.Kind == verifier.StepCall && s.Subject.Kind == verifier.SubjectRegister:
+			key = fmt.Sprintf("null %d", s.Point.Slot)
+		case null:
+		case s.After.Types&verifier.TypeUninit == 0:
+		case s.Kind == verifier.StepLoad && len(d.Context) > 0 && d.fromContext(&s):
+			key = contextCause
+		case s.Kind == verifier.StepLoad || s.Kind == verifier.StepInvalidate || s.Kind == verifier.StepEntry:
+			key = fmt.Sprintf("%d %d %v", s.Kind, s.Point.Slot, s.Subject)
+		}
+		if key != "" && found != "" && key != found {
+			return ""
+		}
+		found = max(found, key)
+	}
+	return found
+}
+
+// fromContext reports whether a step loads from the context.
+func (d *describer) fromContext(s *verifier.Step) bool {
+	_, ok := d.contextBytes(s)
+	return ok
+}
+
+// contextBytes returns the offset in the context that a step loads from.
+func (d *describer) contextBytes(s *verifier.Step) (int64, bool) {
+	in := d.insts[s.Point.Slot]
+	if in.Kind != isa.Load {
+		return 0, false
+	}
+	v := registerValue(d.Result.Before(s.Point), int8(in.Src))
+	return v.Offset.Lo + int64(in.Off), v.Types == verifier.TypeContext && bounded(v.Offset) && v.Offset.Lo == v.Offset.Hi
+}
+
 // history returns the related places of a finding, oldest first.
 func (d *describer) history(f *Finding) []Related {
 	h := &history{describer: d, steps: d.slice()}
+	if d.code != "BPF-context-layout" && d.because == contextCause && d.Type != nil {
+		d.contextLayout("hook " + d.Type.Name)
+	}
 	switch d.code {
 	case "BPF-context-layout", "BPF-context-bounds", "BPF-context-write", "BPF-pointer-leak", "BPF-map-type":
 		// The structures say it all.
@@ -197,6 +265,9 @@ func (h *history) narrow(i int, s *verifier.Step) {
 	r, cond := h.condition(s)
 	switch s.Subject.Kind {
 	case verifier.SubjectPacketSize:
+		if strings.HasPrefix(h.u.message, "Lower bound") {
+			return
+		}
 		text := "this check proves " + byteCount(s.After.Signed.Lo)
 		if cond != "" {
 			text += ": " + cond
@@ -209,6 +280,9 @@ func (h *history) narrow(i int, s *verifier.Step) {
 		name := h.registerBefore(s.Point, int(s.Subject.Reg))
 		switch {
 		case s.After.Types == verifier.TypePacket && s.Before.Offset == s.After.Offset:
+			if s.After.Offset.Lo == s.After.Offset.Hi && bounded(s.After.Offset) {
+				return // what is known of the packet's size says it
+			}
 			text := "this check proves that it lies before the packet's end"
 			if cond != "" {
 				text += ": " + cond
@@ -255,17 +329,26 @@ func interval(r verifier.Range) string {
 
 // known words what is known of the subject of a step.
 func (h *history) known(s *verifier.Step, v verifier.Value) string {
+	return h.subject(s) + " " + h.knownOf(s, v)
+}
+
+// subject names the subject of a step.
+func (h *history) subject(s *verifier.Step) string {
+	switch s.Subject.Kind {
+	case verifier.SubjectPacketSize:
+		return "the packet"
+	case verifier.SubjectRegister:
+		return orIt(h.registerBefore(s.Point, int(s.Subject.Reg)))
+	}
+	return "it"
+}
+
+// knownOf words what is known of the subject of a step, without its name.
+func (h *history) knownOf(s *verifier.Step, v verifier.Value) string {
 	if s.Subject.Kind == verifier.SubjectPacketSize {
-		return "the packet has at least " + byteCount(max(v.Signed.Lo, 0))
+		return "has at least " + byteCount(max(v.Signed.Lo, 0))
 	}
-	name := "it"
-	if s.Subject.Kind == verifier.SubjectRegister {
-		name = h.registerBefore(s.Point, int(s.Subject.Reg))
-		if name == "" {
-			name = h.name("it")
-		}
-	}
-	return name + " is " + h.valueWords(v)
+	return "is " + h.valueWords(v)
 }
 
 // valueWords words a value with its range or its offset.
@@ -294,17 +377,35 @@ func (h *history) join(i int, s *verifier.Step) {
 	if len(s.Ways) > 4 || s.Control {
 		return
 	}
+	rank := rankLost
+	if good, bad, known := outcomes(s); known && good == 0 {
+		return // the check fails on every way by itself: that they meet is not why
+	} else if !known || bad > 0 {
+		rank = rankContext
+	}
 	guard := h.decides(s)
-	var spots []Range
+	spots := make([]Range, len(s.Ways))
+	positions := make([]int, len(s.Ways))
+	apart := true
 	for w := range s.Ways {
-		way := &s.Ways[w]
-		r, at := h.wayPlace(i, s, way)
-		spots = append(spots, r)
-		text := "on this way "
-		if guard != "" {
-			text = fmt.Sprintf("with %s = %s ", guard, interval(way.Guards[h.guardIndex(s)].Value.Signed))
+		spots[w], positions[w] = h.wayPlace(i, s, &s.Ways[w])
+		apart = apart && !slices.Contains(spots[:w], spots[w])
+	}
+	if guard == "" && !apart {
+		var parts []string
+		for w := range s.Ways {
+			parts = append(parts, h.knownOf(s, s.Ways[w].Value))
 		}
-		h.replace(at, i, rankLost, r, text+h.known(s, way.Value))
+		h.replace(positions[0], i, rank, spots[0], "from here on there are several ways: "+h.subject(s)+" "+strings.Join(parts, ", or "))
+	} else {
+		for w := range s.Ways {
+			way := &s.Ways[w]
+			text := "on this way "
+			if guard != "" {
+				text = fmt.Sprintf("with %s = %s ", guard, interval(way.Guards[h.guardIndex(s)].Value.Signed))
+			}
+			h.replace(positions[w], i, rank, spots[w], text+h.known(s, way.Value))
+		}
 	}
 	both := "both"
 	if len(s.Ways) > 2 {
@@ -324,7 +425,24 @@ func (h *history) join(i int, s *verifier.Step) {
 		})
 		text += fmt.Sprintf("%s is %s, ", guard, strings.Join(slices.Compact(values), " or "))
 	}
-	h.add(i, rankLost, h.meeting(s, spots), text+h.known(s, s.After))
+	h.add(i, rank, h.meeting(s, spots), text+h.known(s, s.After))
+}
+
+// outcomes counts the ways of a join on which the check is proven, or is not reached,
+// by that way alone, and those on which it fails; known is false if that was not
+// found out.
+func outcomes(s *verifier.Step) (good, bad int, known bool) {
+	for _, w := range s.Ways {
+		switch {
+		case !w.Followed:
+			return 0, 0, false
+		case w.Reaches && !w.Proven:
+			bad++
+		default:
+			good++
+		}
+	}
+	return good, bad, true
 }
 
 // replace adds a place; what stood there of the same range is told by it, too.
@@ -500,15 +618,22 @@ func (h *history) loop(i int, s *verifier.Step) {
 	}
 }
 
-// load words a number that comes from memory.
+// load words a value that comes from memory.
 func (h *history) load(i int, s *verifier.Step, in isa.Inst) {
-	if s.After.Types != verifier.TypeNumber || in.Kind != isa.Load {
-		return // pointers to the packet: the message says where they point
+	if in.Kind != isa.Load {
+		return
 	}
 	r, _, text := h.locate(s.Point.Slot, wantAccess, 0)
-	name := h.registerAfter(s)
+	name := h.assignee(s.Point.Slot)
 	if name == "" {
-		name = h.assignee(s.Point.Slot)
+		name = h.registerAfter(s)
+	}
+	if s.After.Types&verifier.TypeUninit != 0 {
+		h.partOfField(i, s, in, r, name)
+		return
+	}
+	if s.After.Types != verifier.TypeNumber {
+		return // pointers to the packet: the message says where they point
 	}
 	if text == "" || len(text) > 60 {
 		text = fmt.Sprintf("%s from memory", byteCount(int64(in.Width)))
@@ -522,6 +647,28 @@ func (h *history) load(i int, s *verifier.Step, in isa.Inst) {
 		return
 	}
 	h.add(i, rankProven, r, fmt.Sprintf("%s is %s here, %s", name, text, says))
+}
+
+// partOfField words a load of the context that hits a field with a pointer to the
+// packet and does not read it as that.
+func (h *history) partOfField(i int, s *verifier.Step, in isa.Inst, r Range, name string) {
+	off, ok := h.contextBytes(s)
+	if !ok || h.Type == nil || h.Type.Context == nil {
+		return
+	}
+	c := h.Type.Context
+	width := c.End - c.Data
+	for _, f := range []struct {
+		name string
+		at   int
+	}{{"data", c.Data}, {"data_end", c.End}, {"data_meta", c.Meta}} {
+		if f.at < 0 || off >= int64(f.at+width) || off+int64(in.Width) <= int64(f.at) {
+			continue
+		}
+		h.add(i, rankLost, r, fmt.Sprintf("%s is read from %s of the context; hook %s has %s in %s, to be read as a whole",
+			orIt(name), byteRange(off, off+int64(in.Width)-1), h.Type.Name, f.name, byteRange(int64(f.at), int64(f.at+width-1))))
+		return
+	}
 }
 
 // compute words an operation behind which less is known than before.
@@ -692,6 +839,18 @@ func (h *history) assignee(slot int) string {
 // is declared, and to what was written of it.
 func (h *history) declaration(f *Finding) {
 	name := strings.TrimSpace(strings.TrimLeft(h.text, "&("))
+	if h.code == "BPF-uninitialized-value" {
+		// Only a variable that was never set: others were set, to something unknown.
+		name = h.registerBefore(h.u.point, int(h.u.check.Reg))
+		if c := h.u.check; c.Other >= 0 && registerValue(h.state, c.Reg).Types&verifier.TypeUninit == 0 {
+			name = h.registerBefore(h.u.point, int(c.Other))
+		}
+		for _, s := range h.steps {
+			if s.Kind == verifier.StepLoad || s.Kind == verifier.StepSpill {
+				return
+			}
+		}
+	}
 	name, _, _ = strings.Cut(name, ".")
 	name, _, _ = strings.Cut(name, "[")
 	if !identifier(name) {
@@ -713,6 +872,7 @@ func (h *history) declaration(f *Finding) {
 		text string
 	}
 	var parts []part
+	whole := true
 	for i := range h.steps {
 		s := &h.steps[i]
 		if s.Kind != verifier.StepSpill && s.Kind != verifier.StepCall || s.Subject.Kind != verifier.SubjectStack {
@@ -722,8 +882,12 @@ func (h *history) declaration(f *Finding) {
 		if place.Line == 0 || place.File != r.File {
 			continue
 		}
-		member, isPart := strings.CutPrefix(text, name+".")
-		if !isPart || !identifier(member) {
+		if text != name && !strings.HasPrefix(text, name+".") && !strings.HasPrefix(text, name+"[") {
+			continue // of a variable that had the same place on the stack before
+		}
+		whole = whole && text == name
+		member := strings.TrimPrefix(text, name+".")
+		if !identifier(member) || member == name {
 			member = ""
 		}
 		parts = append(parts, part{place.Line, member})
@@ -748,6 +912,8 @@ func (h *history) declaration(f *Finding) {
 			if len(names) == 1 {
 				are = "is"
 			}
+		} else if whole {
+			what, are = "it", "is"
 		}
 		first, last := parts[0].line, parts[len(parts)-1].line
 		if first == last {
@@ -893,14 +1059,17 @@ func (d *describer) advances() string {
 		if by.Types != verifier.TypeNumber || !bounded(by.Signed) || by.Signed.Lo > 0 || by.Signed.Hi < 0 {
 			continue
 		}
-		what, step := h.registerBefore(s.Point, int(s.Subject.Reg)), h.registerBefore(s.Point, int(s.Sources[1].Reg))
-		if l, ok := d.Program.Line(s.Point.Slot); ok && (what == "" || step == "") {
+		what, step := "", ""
+		if l, ok := d.Program.Line(s.Point.Slot); ok {
 			if src := d.source(l.File); src != nil {
 				i := src.at(src.Offset(src.BTF(l.Line, l.Column)))
 				if i > 0 && src.is(i, "+=") {
 					what, step = src.textOf(span{src.unaryStart(i - 1), i - 1}), src.bare(span{i + 1, src.exprEnd(i + 1)})
 				}
 			}
+		}
+		if what == "" || step == "" {
+			what, step = h.registerBefore(s.Point, int(s.Subject.Reg)), h.registerBefore(s.Point, int(s.Sources[1].Reg))
 		}
 		if what == "" || step == "" {
 			return ""

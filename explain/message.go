@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/bits"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -23,6 +24,7 @@ type describer struct {
 	text    string    // C text of the range
 	related []Related // what belongs to the message itself
 	missing string
+	because string          // see cause
 	steps   []verifier.Step // see slice
 	sliced  bool
 }
@@ -508,7 +510,18 @@ func (d *describer) uninitialized() string {
 		return generic
 	}
 	size := hi - lo + 1
+	holds := d.stored(first, last)
 	first, last = first-(lo-top.Lo), last-(lo-top.Lo)
+	switch all := first == 0 && last == size-1; {
+	case holds != "" && all:
+		return fmt.Sprintf("%s holds %s; %s reads its %s.", name, holds, reader, byteCount(size))
+	case holds != "":
+		hold := "hold"
+		if first == last {
+			hold = "holds"
+		}
+		return fmt.Sprintf("%s of %s%s %s %s.", byteRange(first, last), name, d.member(first, last), hold, holds)
+	}
 	if first == 0 && last == size-1 {
 		return fmt.Sprintf("%s was never written; %s reads its %s.", name, reader, byteCount(size))
 	}
@@ -517,6 +530,19 @@ func (d *describer) uninitialized() string {
 		verb = "was"
 	}
 	return fmt.Sprintf("%s of %s%s %s never written.", byteRange(first, last), name, d.member(first, last), verb)
+}
+
+// stored says what was written to bytes of the stack that are not known to be numbers;
+// empty if they were never written. The offsets count from the top of the frame.
+func (d *describer) stored(first, last int64) string {
+	for _, s := range slices.Backward(d.slice()) {
+		off := int64(s.Subject.Offset)
+		if s.Kind == verifier.StepSpill && len(s.Sources) > 0 && s.Before.Types != verifier.TypeNumber && s.Before.Types != 0 &&
+			off <= last && first < off+int64(s.Subject.Size) {
+			return d.what(s.Before)
+		}
+	}
+	return ""
 }
 
 func byteCount(n int64) string {

@@ -656,11 +656,24 @@ func (s *slicer) throughRegister(p cfg.NodeID, in *isa.Inst, op *cfg.Op, x subje
 	case len(sources) > 0:
 		step.Before = s.value(before, sources[0])
 	}
+	decided := decidesAlone(in, &step)
 	for _, y := range sources {
 		step.Sources = append(step.Sources, s.public(y, p))
-		s.push(p, y, ctl)
+		if !decided {
+			s.push(p, y, ctl)
+		}
 	}
 	s.record(p, step)
+}
+
+// decidesAlone reports whether what is known behind an operation does not depend on
+// its operands: a mask that is all that bounds the result.
+func decidesAlone(in *isa.Inst, s *Step) bool {
+	if in.Kind != isa.Bin || isa.BinOp(in.Op) != isa.And || !in.UseImm || in.Imm < 0 || s.Before.Types != TypeNumber {
+		return false
+	}
+	r := s.After.Signed
+	return !r.LoInf && !r.HiInf && r.Lo == 0 && r.Hi == in.Imm
 }
 
 // stackPlace returns where on the stack a node's access is; ok is false if it goes
