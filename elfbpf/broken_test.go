@@ -28,7 +28,7 @@ type patch struct {
 
 func newPatch(t testing.TB, name string) *patch {
 	data := bytes.Clone(read(t, name))
-	f, err := readELF(name, data)
+	f, err := readELF(name, inMemory(data), int64(len(data)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -240,7 +240,7 @@ func TestParseTypes(t *testing.T) {
 func FuzzBTF(f *testing.F) {
 	for _, tt := range objects {
 		data := read(f, tt.name+".o")
-		e, err := readELF(tt.name, data)
+		e, err := readELF(tt.name, inMemory(data), int64(len(data)))
 		if err != nil {
 			f.Fatal(err)
 		}

@@ -37,10 +37,10 @@ type btfExt struct {
 // readBTFExt reads the header of .BTF.ext; nil without the section.
 func (r *reader) readBTFExt() (*btfExt, error) {
 	s := r.f.section(".BTF.ext")
-	if s == nil || s.data == nil {
+	if s == nil || !s.present {
 		return nil, nil
 	}
-	f, b := r.f, s.data
+	f, b := r.f, r.f.contents(s)
 	if len(b) < 24 {
 		return nil, errors.New("BTF.ext header out of bounds")
 	}

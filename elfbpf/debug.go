@@ -568,7 +568,7 @@ func (d *Debug) frameSize(f *debugFunction) int64 {
 	if section >= uint64(len(d.f.sections)) {
 		return 0
 	}
-	data := d.f.sections[section].data
+	data := d.f.contents(&d.f.sections[section])
 	const mask = 1<<spreadBits - 1
 	low, high := f.low&mask, f.high&mask
 	if low > high || high > uint64(len(data)) {

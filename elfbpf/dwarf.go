@@ -3,6 +3,7 @@ package elfbpf
 import (
 	"debug/dwarf"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -21,10 +22,10 @@ func (o *Object) dwarf(spread bool) (*dwarf.Data, map[string][]byte, error) {
 	sections := map[string][]byte{}
 	for i := range f.sections {
 		s := &f.sections[i]
-		if s.data == nil || !strings.HasPrefix(s.name, ".debug_") {
+		if !s.present || !strings.HasPrefix(s.name, ".debug_") {
 			continue
 		}
-		data := append([]byte(nil), s.data...)
+		data := slices.Clone(f.contents(s))
 		if err := f.relocateData(i, data, spread); err != nil {
 			return nil, nil, fmt.Errorf("%s: section %s: %w", o.Name, s.name, err)
 		}

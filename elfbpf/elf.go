@@ -1,9 +1,13 @@
 package elfbpf
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
+	"io"
+	"slices"
 	"strings"
+	"sync"
 )
 
 // The parts of the ELF format that are looked at (System V ABI, chapter 4).
@@ -65,7 +69,7 @@ func RelocationName(typ uint32) string {
 	return "Unknown"
 }
 
-// elfSection is a section header with its contents.
+// elfSection is a section header. Its contents are read by elfFile.contents.
 type elfSection struct {
 	name    string
 	typ     uint32
@@ -75,8 +79,10 @@ type elfSection struct {
 	link    uint32
 	info    uint32
 	entsize uint64
-	data    []byte // nil: the section has no contents in the file
+	offset  uint64 // of the contents in the file
+	present bool   // it has contents in the file
 	outside bool   // its contents lie outside the file
+	data    []byte // contents, once they are read
 }
 
 type symbol struct {
@@ -97,6 +103,10 @@ type elfFile struct {
 	sections []elfSection
 	byName   map[string]int // first section of each name
 	symbols  []symbol
+
+	mu     sync.Mutex // guards the sections' data
+	file   io.ReaderAt
+	failed error // the first error of reading the file
 }
 
 func (f *elfFile) u16(b []byte) uint16 {
@@ -142,14 +152,18 @@ func (f *elfFile) fail(section, reason, advice string) *Error {
 
 const notAnObject = "it is not a BPF object; compile the source with clang -target bpf -O2 -g -c"
 
-// readELF reads section headers, contents and symbols. Contents are slices of data.
-func readELF(name string, data []byte) (*elfFile, *Error) {
-	f := &elfFile{name: name}
+// readELF reads section headers and symbols of a file of the given size.
+func readELF(name string, file io.ReaderAt, size int64) (*elfFile, *Error) {
+	f := &elfFile{name: name, file: file}
 	unreadable := func() *Error {
-		if len(data) == 0 {
+		if size == 0 {
 			return f.fail("", "the file is empty", notAnObject)
 		}
 		return f.fail("", "Can't process ELF file "+name, notAnObject)
+	}
+	data := f.read(0, uint64(min(size, 64)))
+	if f.failed != nil {
+		return nil, f.unread()
 	}
 	if len(data) < 16 || string(data[:4]) != "\x7fELF" {
 		return nil, unreadable()
@@ -187,13 +201,12 @@ func readELF(name string, data []byte) (*elfFile, *Error) {
 	entry := int(f.u16(data[at(46, 58):]))
 	count := int(f.u16(data[at(48, 60):]))
 	names := int(f.u16(data[at(50, 62):]))
-	size := uint64(len(data))
 	if tableOffset != 0 || count != 0 {
 		bad := "ELF section header table in " + name + " "
 		if entry < sectionSize {
 			return nil, f.fail("", bad+"has invalid entry size", "compile the source again: the file is damaged")
 		}
-		if tableOffset > size || uint64(count) > (size-tableOffset)/uint64(entry) || count == 0 && size-tableOffset < uint64(sectionSize) {
+		if tableOffset > uint64(size) || uint64(count) > (uint64(size)-tableOffset)/uint64(entry) || count == 0 && uint64(size)-tableOffset < uint64(sectionSize) {
 			return nil, f.fail("", bad+"is out of bounds", "compile the source again: the file is damaged or cut short")
 		}
 	}
@@ -204,26 +217,28 @@ func readELF(name string, data []byte) (*elfFile, *Error) {
 
 	f.sections = make([]elfSection, count)
 	nameOffsets := make([]uint32, count)
+	table := f.read(tableOffset, uint64(count)*uint64(entry))
+	if f.failed != nil {
+		return nil, f.unread()
+	}
 	for i := range f.sections {
-		h := data[tableOffset+uint64(i*entry):][:sectionSize]
+		h := table[i*entry:][:sectionSize]
 		s := &f.sections[i]
 		nameOffsets[i] = f.u32(h)
 		s.typ = f.u32(h[4:])
 		s.flags = f.word(h, 8, 8)
 		s.address = f.word(h, 12, 16)
-		offset := f.word(h, 16, 24)
+		s.offset = f.word(h, 16, 24)
 		s.size = f.word(h, 20, 32)
 		s.link = f.u32(h[at(24, 40):])
 		s.info = f.u32(h[at(28, 44):])
 		s.entsize = f.word(h, 36, 56)
-		if s.typ != shtNull && s.typ != shtNobits && offset <= size && s.size <= size-offset {
-			s.data = data[offset : offset+s.size : offset+s.size]
-		} else {
-			s.outside = s.typ != shtNobits && (offset > size || s.size > size-offset)
-		}
+		inside := s.offset <= uint64(size) && s.size <= uint64(size)-s.offset
+		s.present = inside && s.typ != shtNull && s.typ != shtNobits
+		s.outside = !inside && s.typ != shtNobits
 	}
 	if names != 0 && names < count {
-		table := cString(f.sections[names].data)
+		table := cString(f.contents(&f.sections[names]))
 		for i := range f.sections {
 			f.sections[i].name, _ = table.at(nameOffsets[i])
 		}
@@ -238,10 +253,86 @@ func readELF(name string, data []byte) (*elfFile, *Error) {
 			f.byName[s.name] = i
 		}
 	}
+	f.prefetch()
+	if f.failed != nil {
+		return nil, f.unread()
+	}
 	if err := f.readSymbols(); err != nil {
 		return nil, err
 	}
 	return f, nil
+}
+
+// read returns size bytes of the file.
+func (f *elfFile) read(offset, size uint64) []byte {
+	if whole, ok := f.file.(inMemory); ok {
+		return whole[offset : offset+size : offset+size]
+	}
+	data := make([]byte, size)
+	if n, err := f.file.ReadAt(data, int64(offset)); n < len(data) && f.failed == nil {
+		f.failed = err
+	}
+	return data
+}
+
+// inMemory is a file that is in memory.
+type inMemory []byte
+
+func (m inMemory) ReadAt(b []byte, at int64) (int, error) {
+	n := copy(b, m[min(at, int64(len(m))):])
+	if n < len(b) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+// unread is the error of a file that could not be read.
+func (f *elfFile) unread() *Error {
+	return f.fail("", "the file could not be read: "+f.failed.Error(), "try again: another program may have been writing it")
+}
+
+// contents returns what a section has in the file, nil if it has nothing there. It is
+// read at the first call.
+func (f *elfFile) contents(s *elfSection) []byte {
+	if !s.present {
+		return nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if s.data == nil {
+		s.data = f.read(s.offset, s.size)
+	}
+	return s.data
+}
+
+// prefetch reads what a verdict needs: everything but debugging information, which
+// is more than half of most objects. Neighbours are read at once.
+func (f *elfFile) prefetch() {
+	if _, ok := f.file.(inMemory); ok {
+		return
+	}
+	var list []*elfSection
+	for i := range f.sections {
+		s := &f.sections[i]
+		debug := strings.HasPrefix(s.name, ".debug") || strings.HasPrefix(s.name, ".rel.debug") || strings.HasPrefix(s.name, ".rel.BTF")
+		if s.present && s.data == nil && s.size > 0 && !debug {
+			list = append(list, s)
+		}
+	}
+	slices.SortFunc(list, func(a, b *elfSection) int { return cmp.Compare(a.offset, b.offset) })
+	const page = 4096
+	for len(list) > 0 {
+		start, end, n := list[0].offset, list[0].offset, 0
+		for n < len(list) && list[n].offset <= end+page {
+			end = max(end, list[n].offset+list[n].size)
+			n++
+		}
+		data := f.read(start, end-start)
+		for _, s := range list[:n] {
+			s.data = data[s.offset-start:][:s.size:s.size]
+		}
+		list = list[n:]
+	}
 }
 
 func (f *elfFile) readSymbols() *Error {
@@ -253,16 +344,17 @@ func (f *elfFile) readSymbols() *Error {
 	if f.class == class32 {
 		size = 16
 	}
-	if table.entsize != uint64(size) || table.data == nil || len(table.data)%size != 0 {
+	data := f.contents(table)
+	if table.entsize != uint64(size) || data == nil || len(data)%size != 0 {
 		return f.fail(".symtab", "Invalid symbol section in ELF file "+f.name, "compile the source again: the symbol table is damaged")
 	}
-	if int(table.link) >= len(f.sections) || f.sections[table.link].data == nil {
+	if int(table.link) >= len(f.sections) || !f.sections[table.link].present {
 		return f.fail(".symtab", "Invalid symbol string table link in ELF file "+f.name, "compile the source again: the symbol table is damaged")
 	}
-	strings := cString(f.sections[table.link].data)
-	f.symbols = make([]symbol, len(table.data)/size)
+	strings := cString(f.contents(&f.sections[table.link]))
+	f.symbols = make([]symbol, len(data)/size)
 	for i := range f.symbols {
-		b := table.data[i*size : i*size+size]
+		b := data[i*size : i*size+size]
 		s := &f.symbols[i]
 		s.name, _ = strings.at(f.u32(b))
 		var info byte
@@ -321,12 +413,13 @@ func (f *elfFile) relocations(s *elfSection) ([]relocation, bool) {
 	case rela:
 		size = 24
 	}
-	if s.entsize != uint64(size) || s.data == nil || len(s.data)%size != 0 {
+	data := f.contents(s)
+	if s.entsize != uint64(size) || data == nil || len(data)%size != 0 {
 		return nil, false
 	}
-	list := make([]relocation, len(s.data)/size)
+	list := make([]relocation, len(data)/size)
 	for i := range list {
-		b := s.data[i*size : i*size+size]
+		b := data[i*size : i*size+size]
 		r := &list[i]
 		if is32 {
 			r.offset = uint64(f.u32(b))

@@ -15,21 +15,36 @@ type lineRecord struct {
 	lineColumn uint32
 }
 
-// readLines reads the line information into the programs. A damaged table gives
-// no lines: the verdict does not depend on it.
+// readLines reads the line information of the programs that are to have lines. A
+// damaged table gives no lines: the verdict does not depend on it.
 func (r *reader) readLines() {
-	btf := r.f.section(".BTF")
-	if btf == nil || r.types == nil {
+	if r.f.section(".BTF") == nil || r.types == nil {
+		return
+	}
+	var programs []*program
+	records := map[string][]lineRecord{} // of the sections that they are of
+	for _, p := range r.programs {
+		if r.opt.Lines != nil && !r.opt.Lines(p.Program) {
+			continue
+		}
+		programs = append(programs, p)
+		if p.pieces == nil {
+			p.pieces = []piece{{0, p.Section, p.Offset, len(p.Code)}}
+		}
+		for _, piece := range p.pieces {
+			records[piece.section] = nil
+		}
+	}
+	if len(programs) == 0 {
 		return
 	}
 	e, err := r.readBTFExt()
 	if err != nil || e == nil {
 		return
 	}
-	records := map[string][]lineRecord{}
 	ok := r.infoSections(e.data, e.lines, 16, func(section string, n, size int, b []byte) bool {
-		list := records[section]
-		if list == nil {
+		list, wanted := records[section]
+		if wanted && list == nil {
 			list = make([]lineRecord, 0, n)
 		}
 		for ; len(b) > 0; b = b[size:] {
@@ -37,9 +52,13 @@ func (r *reader) readLines() {
 			if !r.types.strings.valid(rec.file) || !r.types.strings.valid(rec.text) {
 				return false
 			}
-			list = append(list, rec)
+			if wanted {
+				list = append(list, rec)
+			}
 		}
-		records[section] = list
+		if wanted {
+			records[section] = list
+		}
 		return true
 	})
 	if !ok {
@@ -58,23 +77,26 @@ func (r *reader) readLines() {
 		}
 		records[section] = out
 	}
-	for _, p := range r.programs {
-		list := records[p.Section]
-		low, high := uint64(p.Offset), uint64(p.Offset)+uint64(len(p.Code))*isa.SlotSize
-		from := sort.Search(len(list), func(i int) bool { return uint64(list[i].offset) >= low })
-		to := from + sort.Search(len(list)-from, func(i int) bool { return uint64(list[from+i].offset) >= high })
-		p.setLines(r.types, list[from:to])
+	for _, p := range programs {
+		for _, piece := range p.pieces {
+			list := records[piece.section]
+			low, high := uint64(piece.offset), uint64(piece.offset)+uint64(piece.slots)*isa.SlotSize
+			from := sort.Search(len(list), func(i int) bool { return uint64(list[i].offset) >= low })
+			to := from + sort.Search(len(list)-from, func(i int) bool { return uint64(list[from+i].offset) >= high })
+			p.addLines(r.types, piece, list[from:to])
+		}
 	}
 }
 
 func byOffset(a, b lineRecord) int { return cmp.Compare(a.offset, b.offset) }
 
-// setLines makes the program's lines of the records that fall into it. A record
+// addLines adds the lines of a piece, of the records that fall into it. A record
 // without a line number counts for its own instruction alone: after it the last
 // record with one goes on.
-func (p *program) setLines(t *btfTypes, list []lineRecord) {
-	if len(list) == 0 {
-		return
+func (p *program) addLines(t *btfTypes, at piece, list []lineRecord) {
+	if known := len(p.Lines); known > 0 && p.Lines[known-1] != (Line{Slot: p.Lines[known-1].Slot}) &&
+		(len(list) == 0 || list[0].offset >= uint32(at.offset)+isa.SlotSize) {
+		p.Lines = append(p.Lines, Line{Slot: at.slot}) // those of the piece before end here
 	}
 	n := len(list)
 	for _, rec := range list {
@@ -82,10 +104,10 @@ func (p *program) setLines(t *btfTypes, list []lineRecord) {
 			n++
 		}
 	}
-	p.Lines = make([]Line, 0, n)
+	p.Lines = slices.Grow(p.Lines, n)
 	var last, line Line
 	for i, rec := range list {
-		slot := int(rec.offset-uint32(p.Offset)) / isa.SlotSize
+		slot := int(rec.offset-uint32(at.offset)) / isa.SlotSize
 		// Neighbours are nearly always of the same file, often of the same line.
 		if i == 0 || rec.file != list[i-1].file {
 			line.File = t.str(rec.file)
@@ -93,28 +115,17 @@ func (p *program) setLines(t *btfTypes, list []lineRecord) {
 		if i == 0 || rec.text != list[i-1].text {
 			line.Text = t.str(rec.text)
 		}
-		line.Slot, line.Line, line.Column = slot, int(rec.lineColumn>>10), int(rec.lineColumn&0x3ff)
+		line.Slot, line.Line, line.Column = at.slot+slot, int(rec.lineColumn>>10), int(rec.lineColumn&0x3ff)
 		p.Lines = append(p.Lines, line)
 		if line.Line != 0 {
 			last = line
 			continue
 		}
 		next := slot + 1
-		if next < len(p.Code) && (i+1 == len(list) || int(list[i+1].offset-uint32(p.Offset))/isa.SlotSize > next) {
-			last.Slot = next
+		if next < at.slots && (i+1 == len(list) || int(list[i+1].offset-uint32(at.offset))/isa.SlotSize > next) {
+			last.Slot = at.slot + next
 			p.Lines = append(p.Lines, last)
 		}
-	}
-}
-
-// appendLines adds the lines of a subprogram that starts at slot.
-func (p *program) appendLines(slot int, lines []Line) {
-	if (len(lines) == 0 || lines[0].Slot > 0) && len(p.Lines) > 0 {
-		p.Lines = append(p.Lines, Line{Slot: slot})
-	}
-	for _, l := range lines {
-		l.Slot += slot
-		p.Lines = append(p.Lines, l)
 	}
 }
 

@@ -388,7 +388,7 @@ func (r *reader) legacyMaps() (*mapTable, error) {
 		}
 		malformed := r.f.fail(s.name, "Malformed legacy maps section: "+s.name, fmt.Sprintf(
 			"its %d bytes are not whole records of %d bytes; %s reads records of %d bytes", s.size, size, r.opt.Platform.Name, legacy.RecordSize))
-		if s.data == nil || size < 16 || size%4 != 0 || s.size < size {
+		if !s.present || size < 16 || size%4 != 0 || s.size < size {
 			return nil, malformed
 		}
 		count := s.size / size
@@ -408,8 +408,9 @@ func (r *reader) legacyMaps() (*mapTable, error) {
 			// read: every section starts at the first.
 			bases[index] = 0
 		}
+		data := f.contents(s)
 		for n := range count {
-			records = append(records, r.legacyRecord(s.data[n*size:n*size+size], s.name))
+			records = append(records, r.legacyRecord(data[n*size:n*size+size], s.name))
 		}
 	}
 	var err error

@@ -14,6 +14,9 @@ import (
 // everything.
 type Options struct {
 	Platform *platform.Platform // record sizes, builtins, kernel functions; required
+	// Lines says which programs are given Lines; nil: all. Large objects have tens of
+	// thousands.
+	Lines func(*Program) bool
 }
 
 // Object is a parsed BPF object. It is safe for use by several goroutines.

@@ -3,6 +3,7 @@ package elfbpf
 import (
 	"errors"
 	"fmt"
+	"io"
 	"sort"
 	"strings"
 	"sync"
@@ -53,8 +54,17 @@ type program struct {
 	called  map[int]bool // slots of calls
 	// ownSlots is the length of its code before subprograms are appended.
 	ownSlots int
+	pieces   []piece
 	done     bool
 	active   bool // its subprograms are being appended
+}
+
+// piece is a function's code in a program.
+type piece struct {
+	slot    int // where it starts in Program.Code
+	section string
+	offset  int // bytes from the start of the section
+	slots   int
 }
 
 // localCall is a call of a function that has to be appended.
@@ -82,10 +92,16 @@ const (
 // executable. Where programs are known but cannot be verified, all of them
 // (Object.Err) or some, Program.Err says why.
 func Parse(name string, data []byte, opt Options) (*Object, error) {
+	return Open(name, inMemory(data), int64(len(data)), opt)
+}
+
+// Open is Parse for a file of the given size, of which it reads what a verdict
+// needs. Debugging information is read from it when it is first asked for.
+func Open(name string, file io.ReaderAt, size int64, opt Options) (*Object, error) {
 	if opt.Platform == nil {
 		return nil, errors.New("elfbpf: no platform")
 	}
-	f, ferr := readELF(name, data)
+	f, ferr := readELF(name, file, size)
 	if ferr != nil {
 		return nil, ferr
 	}
@@ -99,7 +115,7 @@ func Parse(name string, data []byte, opt Options) (*Object, error) {
 		o.Programs[i] = p.Program
 	}
 	if s := f.section(".BTF"); s != nil {
-		r.types, r.btfErr = readBTF(f, s.data)
+		r.types, r.btfErr = readBTF(f, f.contents(s))
 		r.structs = structs{types: r.types, known: map[uint32]*Struct{}}
 	}
 	if err := r.load(); err != nil {
@@ -114,6 +130,9 @@ func Parse(name string, data []byte, opt Options) (*Object, error) {
 		o.Maps = r.maps.maps
 	}
 	r.readContexts()
+	if f.failed != nil {
+		return nil, f.unread()
+	}
 	return o, nil
 }
 
@@ -138,7 +157,7 @@ func newObject(name string, r *reader) *Object {
 // compiled header. The Object has neither programs nor maps. The error is an
 // *Error.
 func ParseTypes(name string, data []byte) (*Object, error) {
-	f, ferr := readELF(name, data)
+	f, ferr := readELF(name, inMemory(data), int64(len(data)))
 	if ferr != nil {
 		return nil, ferr
 	}
@@ -148,7 +167,7 @@ func ParseTypes(name string, data []byte) (*Object, error) {
 	if s == nil {
 		return nil, f.fail("", "it has no BTF", "compile with -g")
 	}
-	if r.types, r.btfErr = readBTF(f, s.data); r.btfErr != nil {
+	if r.types, r.btfErr = readBTF(f, f.contents(s)); r.btfErr != nil {
 		return nil, f.fail(".BTF", r.btfErr.Error(), rebuildTypes)
 	}
 	r.structs = structs{types: r.types, known: map[uint32]*Struct{}}
@@ -233,7 +252,7 @@ func (r *reader) functionAt(section int, offset uint64) (string, bool) {
 func (r *reader) findPrograms() *Error {
 	for i := range r.f.sections {
 		s := &r.f.sections[i]
-		if s.flags&shfExecinstr == 0 || s.size == 0 || s.data == nil {
+		if s.flags&shfExecinstr == 0 || s.size == 0 || !s.present {
 			continue
 		}
 		cut := uint64(0)
@@ -295,7 +314,6 @@ func (r *reader) load() error {
 				"accesses to types with preserve_access_index are relocated; one that cannot be refuses the whole object")
 		}
 	}
-	r.readLines()
 	for _, p := range r.programs {
 		if list := unresolved[p.Section]; len(list) > 0 {
 			p.Err = &Error{
@@ -303,7 +321,9 @@ func (r *reader) load() error {
 			}
 		}
 	}
-	return r.appendAll()
+	err = r.appendAll()
+	r.readLines()
+	return err
 }
 
 // unresolvedAdvice says what to do about symbols that nothing defines.
@@ -325,7 +345,7 @@ func (r *reader) loadSection(section int, programs []*program, unresolved map[st
 		return r.sectionError(section, "Invalid argument to vector_of").advise(
 			fmt.Sprintf("its size, %d bytes, is not a multiple of 8: it does not hold whole instructions", s.size))
 	}
-	code := isa.Slots(s.data, r.f.order)
+	code := isa.Slots(r.f.contents(s), r.f.order)
 	relocs, err := r.sectionRelocations(section)
 	if err != nil {
 		return err
@@ -452,7 +472,7 @@ func (r *reader) relocationTable(section int) *elfSection {
 			return nil
 		}
 	}
-	if found.data == nil {
+	if !found.present {
 		return nil
 	}
 	return found
@@ -539,10 +559,10 @@ func (r *reader) findKfuncs() error {
 // the file, before relocation; false where there is none or it has no contents.
 func (o *Object) Data(section string) ([]byte, bool) {
 	s := o.reader.f.section(section)
-	if s == nil || s.data == nil {
+	if s == nil || !s.present {
 		return nil, false
 	}
-	return s.data, true
+	return o.reader.f.contents(s), true
 }
 
 // Relocations returns the relocations that apply to the section with that name,

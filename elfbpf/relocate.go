@@ -274,6 +274,7 @@ func (r *reader) appendTo(p *program, find func(section int, name string) *progr
 	}
 	p.active = true // stays so where a function is missing
 	p.ownSlots = len(p.Code)
+	p.pieces = []piece{{0, p.Section, p.Offset, p.ownSlots}}
 	if len(p.calls) > 0 {
 		starts := make(map[string]int, len(p.calls))
 		for _, c := range p.calls {
@@ -299,7 +300,10 @@ func (r *reader) appendTo(p *program, find func(section int, name string) *progr
 					return "", errors.New(r.tooLarge(p).Reason)
 				}
 				p.Code = append(p.Code, sub.Code...)
-				p.appendLines(start, sub.Lines)
+				for _, nested := range sub.pieces {
+					nested.slot += start
+					p.pieces = append(p.pieces, nested)
+				}
 				p.Subs = append(p.Subs, Subprogram{
 					Name: sub.Name, Section: sub.Section, Slot: start, Offset: sub.Offset, Size: min(sub.Size, sub.ownSlots*isa.SlotSize),
 				})

@@ -34,12 +34,13 @@ type Input struct {
 	Context []platform.ContextDifference
 	// NoFacts leaves out the facts per line, which cost replays of states.
 	NoFacts bool
+	// VerdictOnly leaves out findings too.
+	VerdictOnly bool
 }
 
 // Explain makes the report of one program: findings in the user's terms and
 // facts per line.
 func Explain(in Input) *Program {
-	e := newExplainer(in)
 	p := &Program{
 		Section:      in.Program.Section,
 		Function:     in.Program.Name,
@@ -52,8 +53,13 @@ func Explain(in Input) *Program {
 	if in.Type != nil {
 		p.Type = in.Type.Name
 	}
-	p.File, p.Line, p.EndLine = e.extent()
 	r := in.Result
+	if in.VerdictOnly && r != nil && r.Verdict != verifier.Unknown {
+		p.Verdict, p.Reason = r.Verdict.String(), r.Reason
+		return p
+	}
+	e := newExplainer(in)
+	p.File, p.Line, p.EndLine = e.extent()
 	if r == nil || in.Reason != "" && r.Verdict == verifier.Rejected {
 		e.unjudged(p)
 		return p

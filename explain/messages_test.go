@@ -326,11 +326,11 @@ func rejectionTemplates(t *testing.T) map[string]string {
 		}
 		return nil
 	})
-	// The loader. In findPrograms and Parse no programs can be told: there is nothing
+	// The loader. In findPrograms and Open no programs can be told: there is nothing
 	// that could have a finding.
 	s = parseSources(t, "elfbpf/parse.go", "elfbpf/relocate.go", "elfbpf/core.go", "elfbpf/maps.go", "elfbpf/btf.go")
 	errors["fail"], errors["sectionError"] = 1, 1
-	collect(s, "", not("findPrograms", "Parse"), func(n ast.Node) []ast.Expr {
+	collect(s, "", not("findPrograms", "Open"), func(n ast.Node) []ast.Expr {
 		if c, ok := n.(*ast.CallExpr); ok && callee(c) == "fail" && len(c.Args) == 1 { // of the header of BTF
 			return nil
 		}

@@ -48,6 +48,10 @@ type Request struct {
 	// NoFacts leaves the facts per line out of the report. They cost a replay of
 	// the states.
 	NoFacts bool
+	// VerdictOnly leaves out all that explains a verdict: of a program that was
+	// judged, Report has the verdict and the reason of a rejection. Sources are not
+	// looked for; Programs have their lines.
+	VerdictOnly bool
 	// NoVerify stops after the object was read: Programs have no Result.
 	NoVerify bool
 	Jobs     int // programs verified at once; 0: one per processor

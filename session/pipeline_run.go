@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -29,7 +28,7 @@ type pipeline struct {
 	out    *Outcome
 	cfg    resolved
 	dir    string // where relative paths of line information begin
-	object []byte
+	object *object
 	text   []byte            // of a C source
 	paths  map[string]string // absolute paths by path of line information
 }
@@ -46,6 +45,7 @@ func run(ctx context.Context, req Request) *Outcome {
 			fmt.Errorf("it took longer than the limit of %s", req.Timeout))
 		defer cancel()
 	}
+	defer func() { p.object.close() }()
 	for _, step := range []func() error{p.open, p.settings, p.compile, p.parse, p.judge} {
 		if err := step(); err != nil {
 			p.fail(err)
@@ -84,13 +84,15 @@ func (p *pipeline) open() error {
 	p.dir = filepath.Dir(path)
 	p.out.Watch = append(p.out.Watch, path)
 	data, ok := p.req.Overlay[path]
-	if !ok {
-		if data, err = os.ReadFile(path); err != nil {
-			return fileError(err)
-		}
+	if ok && isObject(data) {
+		p.object = &object{data: data}
+	} else if !ok {
+		p.object, data, err = openObject(path)
 	}
-	if isObject(data) {
-		p.object = data
+	if err != nil {
+		return fileError(err)
+	}
+	if p.object != nil {
 		return nil
 	}
 	switch ext := strings.ToLower(filepath.Ext(path)); {
@@ -164,7 +166,7 @@ func (p *pipeline) compile() error {
 		}
 		return fmt.Errorf("it does not compile: %d errors, the first: %s", n, first)
 	}
-	p.object = out.Object
+	p.object = &object{data: out.Object}
 	return nil
 }
 
@@ -183,7 +185,7 @@ func (p *pipeline) parse() error {
 	if err := p.choosePlatform(); err != nil {
 		return err
 	}
-	obj, err := elfbpf.Parse(p.out.Report.Path, p.object, elfbpf.Options{Platform: p.out.Platform})
+	obj, err := p.readObject()
 	if err == nil && p.cfg.platform == "" && p.out.Compile == nil {
 		// Nothing but the object says which platform it is for.
 		if name, why := objectPlatform(obj); name != "" && name != p.out.Platform.Name {
@@ -191,7 +193,7 @@ func (p *pipeline) parse() error {
 			if err := p.choosePlatform(); err != nil {
 				return err
 			}
-			obj, err = elfbpf.Parse(p.out.Report.Path, p.object, elfbpf.Options{Platform: p.out.Platform})
+			obj, err = p.readObject()
 		} else if name != "" {
 			p.out.Report.Why = why
 		}
@@ -204,8 +206,20 @@ func (p *pipeline) parse() error {
 		return err
 	}
 	p.out.request, p.out.options, p.out.path = p.req, p.verifierOptions(), p.sourcePath
-	p.out.Sources = p.sources()
+	if !p.req.VerdictOnly {
+		p.out.Sources = p.sources()
+	}
 	return nil
+}
+
+func (p *pipeline) readObject() (*elfbpf.Object, error) {
+	return p.object.parse(p.out.Report.Path, elfbpf.Options{Platform: p.out.Platform, Lines: p.wantsLines})
+}
+
+// wantsLines reports whether lines of a program can be needed.
+func (p *pipeline) wantsLines(prog *elfbpf.Program) bool {
+	req := &p.req
+	return (req.Section == "" || req.Section == prog.Section) && (req.Program == "" || req.Program == prog.Name)
 }
 
 // objectPlatform tells by the context types of an object's programs which
@@ -340,6 +354,8 @@ func (p *pipeline) judgeProgram(po *ProgramOutcome, maps []platform.Map) {
 		Sources:  p.out.Sources,
 		Path:     p.sourcePath,
 		NoFacts:  p.req.NoFacts,
+
+		VerdictOnly: p.req.VerdictOnly,
 	}
 	start := time.Now()
 	defer func() {

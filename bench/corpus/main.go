@@ -56,6 +56,7 @@ func main() {
 	table := flag.String("table", "../shared/corpus/prevail-verdicts.tsv", "table of programs and verdicts")
 	root := flag.String("root", "../shared/corpus/ebpf-samples", "folder of the table's objects")
 	bpfls := flag.String("bpfls", "bin/bpfls", "the program to measure")
+	format := flag.String("format", "netsh", "what bpfls prints: netsh is PREVAIL's text; json has findings in the terms of the source")
 	prevail := flag.String("prevail", "", "a PREVAIL v0.2.6 to compare with; empty: none")
 	only := flag.String("only", "", "only programs of objects whose path has this in it")
 	every := flag.Int("every", 1, "only every n-th program of the table, for a quick look")
@@ -76,7 +77,7 @@ func main() {
 	if err == nil && *whole {
 		err = verifyAll(rows, *root, *profile, *memory)
 	} else if err == nil {
-		err = measure(rows, *root, *bpfls, *prevail, *details, *repeat)
+		err = measure(rows, *root, *bpfls, *format, *prevail, *details, *repeat)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench-corpus:", err)
@@ -127,11 +128,11 @@ func sample(rows []row, n int) []row {
 	return out
 }
 
-func measure(rows []row, root, bpfls, prevail, details string, repeat int) error {
+func measure(rows []row, root, bpfls, format, prevail, details string, repeat int) error {
 	var ours, theirs []cost
 	out := os.Stdout
 	for i, r := range rows {
-		c, err := cheapest(repeat, func() (cost, error) { return runBpfls(r, root, bpfls) })
+		c, err := cheapest(repeat, func() (cost, error) { return runBpfls(r, root, bpfls, format) })
 		if err != nil {
 			return err
 		}
@@ -226,7 +227,7 @@ func cheapest(n int, f func() (cost, error)) (cost, error) {
 	return best, err
 }
 
-func runBpfls(r row, root, bpfls string) (cost, error) {
+func runBpfls(r row, root, bpfls, format string) (cost, error) {
 	typ := r.typ
 	if typ == "lxc" { // PREVAIL's rule for its samples; the context is the same
 		typ = "sched_cls"
@@ -236,7 +237,7 @@ func runBpfls(r row, root, bpfls string) (cost, error) {
 		want = 0
 	}
 	cmd := exec.Command(bpfls, "verify", "--platform", "linux", "--type", typ, "--section", r.section, "--program", r.function,
-		"--format", "json", filepath.Join(root, r.object))
+		"--format", format, filepath.Join(root, r.object))
 	c, err := run(cmd, want)
 	if err != nil {
 		return c, fmt.Errorf("%v: the table says %s: %w", r, r.verdict, err)

@@ -83,6 +83,7 @@ func (c *verifyCmd) request(file string) session.Request {
 	req.Section, req.Program, req.All = c.section, c.program, c.all
 	req.Jobs, req.Timeout = c.jobs, c.timeout
 	req.NoFacts = c.format != "text"
+	req.VerdictOnly = c.format == "netsh" && !c.fixes
 	return req
 }
 
