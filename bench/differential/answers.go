@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 )
 
 // answers are what PREVAIL said in this run and, where there is a file, in earlier
@@ -51,14 +52,14 @@ func (a *answers) key(s subject, termination bool) string {
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
-func (a *answers) get(key string) (judgement, bool) {
+func (a *answers) get(key string, limit time.Duration) (judgement, bool) {
 	j, ok := a.known[key]
-	return j, ok
+	return j, ok && (j.verdict != "timeout" || j.message == limit.String())
 }
 
-// add keeps an answer. That PREVAIL was stopped is not kept: it depends on the load.
+// add keeps an answer. That PREVAIL did not end counts for this time limit only.
 func (a *answers) add(key string, j judgement) error {
-	if a.file == nil || j.verdict == "timeout" {
+	if a.file == nil {
 		return nil
 	}
 	clean := strings.NewReplacer("\t", " ", "\n", " ")

@@ -55,7 +55,7 @@ func main() {
 	kind := flag.String("kind", "", "only this kind: c, cmutant, generated, mutant, splice")
 	clang := flag.String("clang", "clang-19", "the clang that compiles the C programs")
 	keep := flag.String("keep", "", "folder for the objects that are judged differently")
-	limit := flag.Duration("timeout", 60*time.Second, "for one program in one of the two")
+	limit := flag.Duration("timeout", 60*time.Second, "for one program: processor time of PREVAIL, time of bpfls")
 	answers := flag.String("answers", "", "file that keeps PREVAIL's answers for the next run")
 	flag.Parse()
 	if *prevail == "" {
@@ -95,7 +95,7 @@ func run(prevail, clang, keep, kind string, n int, seed uint64, limit time.Durat
 			return err
 		}
 		key := known.key(s, termination)
-		want, ok := known.get(key)
+		want, ok := known.get(key, limit)
 		if !ok {
 			if want, err = askPrevail(prevail, path, s, termination, limit); err != nil {
 				return err
@@ -242,20 +242,19 @@ func judge(p *platform.Platform, s subject, termination bool, limit time.Duratio
 }
 
 func askPrevail(prevail, path string, s subject, termination bool, limit time.Duration) (judgement, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
-	defer cancel()
-	args := []string{path, s.section, s.function}
+	// Processor time, so that the answer does not depend on the load.
+	args := []string{"-c", fmt.Sprintf(`ulimit -t %d; exec "$0" "$@"`, int(limit.Seconds())), prevail, path, s.section, s.function}
 	if termination {
 		args = append(args, "--termination")
 	}
-	cmd := exec.CommandContext(ctx, prevail, args...)
+	cmd := exec.Command("sh", args...)
 	out, err := cmd.CombinedOutput()
-	if ctx.Err() != nil {
-		return judgement{verdict: "timeout"}, nil
-	}
 	var failed *exec.ExitError
 	if err != nil && !errors.As(err, &failed) {
 		return judgement{}, err
+	}
+	if state := cmd.ProcessState.String(); strings.Contains(state, "CPU time limit") || strings.Contains(state, "killed") {
+		return judgement{verdict: "timeout", message: limit.String()}, nil
 	}
 	return readPrevail(string(out), cmd.ProcessState.ExitCode()), nil
 }

@@ -47,14 +47,16 @@ func (z *Zone) diffsOfAssign(e Expr, upper bool, out *[maxTerms]halfDiff) int {
 	return n
 }
 
-// value is the value of e in the assignment given by the potentials; unmapped
+// value is the value of e in the assignment given by the potentials; those of unmapped
 // variables are 0.
 func (z *Zone) value(e Expr) Int {
 	r := e.k
 	for _, t := range e.t[:e.n] {
+		pot := Zero
 		if i, ok := z.index(t.v); ok {
-			r = r.Add(z.nodes[i].pot.Sub(z.zero).Mul(FromInt64(int64(t.c))))
+			pot = z.nodes[i].pot
 		}
+		r = r.Add(pot.Sub(z.zero).Mul(FromInt64(int64(t.c))))
 	}
 	return r
 }

@@ -148,8 +148,7 @@ func (z *Zone) raiseLo(i int, lo Int) bool {
 	n.lo = lo
 	z.open = true
 	if n.pot.sub(z.zero).Less(lo) {
-		n.pot = z.zero.add(lo)
-		return z.raisePots()
+		return z.lowerPots(i)
 	}
 	return true
 }
@@ -172,32 +171,15 @@ func (z *Zone) lowerHi(i int, hi Int) bool {
 	return true
 }
 
-// raisePots raises the potentials of variables, and never that of the constant 0, until
-// all edges are satisfied again after one variable was raised to its new lower bound.
-// It is false if a variable would pass its upper bound: then every assignment that
-// satisfies the edges breaks it.
-func (z *Zone) raisePots() bool {
-	for changed := true; changed; {
-		changed = false
-		for j, k := range z.keys {
-			s, d := ends(k)
-			if p := z.nodes[d].pot.sub(z.ws[j]); z.nodes[s].pot.Less(p) {
-				if z.nodes[s].hi.Less(p.sub(z.zero)) {
-					return false
-				}
-				z.nodes[s].pot = p
-				changed = true
-			}
-		}
-	}
-	return true
-}
-
-// lowerPots lowers potentials until all edges and bounds are satisfied again after one
-// variable was lowered. With tail < 0 this was because of a new upper bound, and passing
-// a lower bound means that there are no assignments. Otherwise it was because of a new
-// edge from tail; then the constant 0 may be lowered too, and having to lower tail
-// means that there are no assignments.
+// lowerPots lowers potentials until all edges and bounds are satisfied again. With
+// tail < 0 it is because of a new upper bound of a variable that was lowered, and
+// passing a lower bound means that there are no assignments. Otherwise it is because of
+// a new edge from tail, or a new lower bound of it; then the constant 0 may be lowered
+// too, and having to lower tail means that there are no assignments.
+//
+// Potentials are only ever lowered, as in PREVAIL. Which of the possible assignments
+// they are is part of the state: it decides in which order Join reaches variables that
+// are equally far, and with that which edges it finds.
 func (z *Zone) lowerPots(tail int) bool {
 	for changed := true; changed; {
 		changed = false

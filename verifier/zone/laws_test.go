@@ -488,6 +488,31 @@ func TestLattice(t *testing.T) {
 	})
 }
 
+// TestPotentialsFall: constraints lower potentials, that of the constant 0 too, and raise
+// none. PREVAIL's do so; see lowerPots.
+func TestPotentialsFall(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := newWorld()
+		z, a := w.grow(t, "z")
+		before := map[Var]Int{}
+		for i, v := range z.vars {
+			before[v] = z.nodes[i].pot
+		}
+		zero := z.zero
+		c := a.hold(w.constraint(t))
+		z.Add(c)
+		invariants(t, z, w.vars)
+		if zero.Less(z.zero) {
+			t.Fatalf("%v: the potential of 0 rose from %v to %v", c, zero, z.zero)
+		}
+		for v, old := range before {
+			if i, _ := z.index(v); old.Less(z.nodes[i].pot) {
+				t.Fatalf("%v: the potential of %s rose from %v to %v", c, w.tab.Name(v), old, z.nodes[i].pot)
+			}
+		}
+	})
+}
+
 // TestRename: a renaming is that of the assignments.
 func TestRename(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

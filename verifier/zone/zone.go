@@ -224,9 +224,7 @@ func (z *Zone) ensure(v Var) int {
 		return i
 	}
 	z.vars = slices.Insert(z.vars, i, v)
-	n := freeNode
-	n.pot = z.zero
-	z.nodes = slices.Insert(z.nodes, i, n)
+	z.nodes = slices.Insert(z.nodes, i, freeNode) // PREVAIL's potential of a new variable is 0 too
 	if v < denseVars {
 		z.dense[v>>6] |= 1 << (v & 63)
 	}
@@ -454,7 +452,7 @@ func (z *Zone) Set(v Var, i Interval) {
 // setBounds gives bounds to a variable without edges.
 func (z *Zone) setBounds(x int, i Interval) {
 	n := &z.nodes[x]
-	n.lo, n.hi, n.pot = i.Lo, i.Hi, z.zero
+	n.lo, n.hi, n.pot = i.Lo, i.Hi, Zero
 	if z.vars[x].MinOnly() {
 		n.hi = PosInf
 	}
