@@ -9,11 +9,22 @@ import (
 func evidence(ctx context.Context, req Request) (explain.Finding, error) {
 	w := newWorker(&req)
 	f := &w.finding
-	if err := w.missing(ctx); err != nil {
-		return *f, err
+	parts := req.Parts
+	if parts == 0 {
+		parts = MissingFact | Class | Fixes
 	}
-	if err := w.classify(ctx); err != nil {
-		return *f, err
+	if parts&MissingFact != 0 {
+		if err := w.missing(ctx); err != nil {
+			return *f, err
+		}
+	}
+	if parts&Class != 0 {
+		if err := w.classify(ctx); err != nil {
+			return *f, err
+		}
+	}
+	if parts&Fixes == 0 {
+		return *f, nil
 	}
 	fixes, err := w.fixes(ctx)
 	f.Evidence.Fixes = fixes

@@ -67,7 +67,18 @@ type Request struct {
 	Others  []*Subject
 	Finding int   // index in Subject.Report.Findings
 	Judge   Judge // nil: the source is not there; nothing is compiled
+	Parts   Part  // what is looked for; 0: everything
 }
+
+// Part is a kind of evidence, or several.
+type Part uint8
+
+// The kinds of evidence.
+const (
+	MissingFact Part = 1 << iota
+	Class            // with the witness
+	Fixes
+)
 
 // Evidence returns the finding with everything that could be found out about it:
 // MissingFact and Evidence are filled in. The error is the context's or the

@@ -9,6 +9,7 @@ import (
 
 	"bpfls/explain"
 	"bpfls/position"
+	"bpfls/repair"
 )
 
 // Action is a change of files that can be made about a finding.
@@ -77,7 +78,7 @@ func (s *Session) Fixes(ctx context.Context, f Finding) ([]Action, error) {
 		return nil, ErrOutOfDate
 	}
 	source := f.Sources[0]
-	known, err := s.Evidence(ctx, source, *f.explained)
+	known, err := s.Evidence(ctx, source, *f.explained, repair.Fixes)
 	if err != nil {
 		return nil, err
 	}

@@ -20,7 +20,8 @@ import (
 // context allows, and keeps the result with the verdict. The finding is one of
 // Outcome.Report of the source at path; it is returned with MissingFact and Evidence
 // filled in, its places in the text that was compiled.
-func (s *Session) Evidence(ctx context.Context, path string, f explain.Finding) (explain.Finding, error) {
+// Which parts of it are looked for can be said; none: all.
+func (s *Session) Evidence(ctx context.Context, path string, f explain.Finding, parts ...repair.Part) (explain.Finding, error) {
 	path = filepath.Clean(path)
 	s.mu.Lock()
 	trusted := !s.opt.Untrusted
@@ -42,7 +43,7 @@ func (s *Session) Evidence(ctx context.Context, path string, f explain.Finding) 
 		}
 		for i := range p.Report.Findings {
 			if reflect.DeepEqual(p.Report.Findings[i], f) {
-				return out.Evidence(ctx, p, i)
+				return out.Evidence(ctx, p, i, parts...)
 			}
 		}
 	}
@@ -92,8 +93,11 @@ func (o *Outcome) Probe(path string, line int, expression string) []ProbeAnswer 
 }
 
 // Evidence finds out about finding i of a program's report; see Session.Evidence.
-func (o *Outcome) Evidence(ctx context.Context, p *ProgramOutcome, i int) (explain.Finding, error) {
+func (o *Outcome) Evidence(ctx context.Context, p *ProgramOutcome, i int, parts ...repair.Part) (explain.Finding, error) {
 	req := repair.Request{Subject: o.subject(p), Finding: i}
+	for _, part := range parts {
+		req.Parts |= part
+	}
 	for _, other := range o.Programs {
 		if other != p && other.Report != nil {
 			req.Others = append(req.Others, o.subject(other))
