@@ -43,6 +43,10 @@ func (w *worker) candidates() []candidate {
 	case "BPF-map-type", "BPF-map-argument":
 		out = w.mapType()
 	}
+	switch w.finding.Code {
+	case "BPF-packet-bounds", "BPF-map-value-bounds", "BPF-stack-bounds", "BPF-memory-bounds", "BPF-size-argument":
+		out = append(out, w.barriers()...)
+	}
 	var unique []candidate
 	seen := map[string]bool{}
 	for _, c := range out {
@@ -138,9 +142,43 @@ func (w *worker) checkNullOfMember() []candidate {
 		return nil
 	}
 	saved := w.at
-	w.at = csource.Span{First: e.First, Last: e.First}
 	defer func() { w.at = saved }()
+	if f.Is(e.First+1, "(") { // a builtin that works on memory: its first argument
+		args := f.Args(e.First + 1)
+		if len(args) == 0 {
+			return nil
+		}
+		w.at = args[0]
+		return w.checkNull()
+	}
+	w.at = csource.Span{First: e.First, Last: e.First}
 	return w.checkNull()
+}
+
+// barriers keep the compiler from using what it knows of a variable behind the place
+// where it is set, so that a check of it is made on the variable that is used.
+func (w *worker) barriers() []candidate {
+	if w.fn == nil || w.stmt == nil || w.file == nil {
+		return nil
+	}
+	f := w.file
+	var out []candidate
+	for i := w.at.First; i <= w.at.Last; i++ {
+		name := f.Str(i)
+		if !f.IsIdent(i) || f.Is(i-1, "->", ".") || f.Is(i+1, "(") {
+			continue
+		}
+		d, _ := declarator(f, w.fn, name)
+		if d == nil || d.Array.OK() {
+			continue
+		}
+		if set := w.setter(name); set != nil {
+			text := fmt.Sprintf("__asm__ volatile(\"\" : \"+r\"(%s));", name)
+			edits := w.after(w.path, set, styleOf(f, w.fn), func(string) string { return text })
+			out = append(out, candidate{"keep the compiler from rewriting checks of " + name, Change{Edits: edits}})
+		}
+	}
+	return out
 }
 
 // simple reports whether an expression is a name or members of one.
@@ -412,6 +450,13 @@ func (w *worker) length(i int) (text string, n int64) {
 		return "", 0
 	}
 	name := f.Str(i - 1)
+	if w.fn != nil && !f.Is(i-2, "->", ".") {
+		if d, _ := declarator(f, w.fn, name); d != nil && d.Array.OK() {
+			text = f.TextOf(csource.Span{First: d.Array.First + 1, Last: f.Match(d.Array.First) - 1})
+			n, _ = w.number(text)
+			return text, n
+		}
+	}
 	for _, path := range append([]string{w.path}, w.s.paths()...) {
 		g := w.source(path)
 		if g == nil {

@@ -17,7 +17,7 @@ import (
 	"bpfls/session"
 )
 
-var manyMutants = flag.Int("repair.mutants", 40, "mutants whose fixes are looked for, spread over all; 0: all")
+var manyMutants = flag.Int("repair.mutants", 24, "mutants whose fixes are looked for, spread over all; 0: all")
 
 // passing lists the programs of the mutation test: those here and the examples that pass.
 func passing(t *testing.T) []string {

@@ -3,6 +3,7 @@ package repair
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"bpfls/isa"
@@ -160,10 +161,23 @@ func (w *worker) conditionText(slot int) string {
 // otherWays are ways to compile a source that are tried.
 var otherWays = [][]string{{"-mcpu=v3"}, {"-mcpu=v2"}, {"-mcpu=v1"}, {"-O1"}, {"-Os"}, {"-O2", "-fno-unroll-loops"}}
 
-// recompile shows that the source compiled in another way verifies.
+// recompile shows that the source verifies when it is compiled in another way, or with
+// a barrier that changes nothing but what the compiler may do.
 func (w *worker) recompile(ctx context.Context) (string, error) {
 	if w.Judge == nil || !w.found {
 		return "", nil
+	}
+	for _, c := range w.barriers() {
+		if !w.allowed(c.change) {
+			continue
+		}
+		ok, err := w.try(ctx, c)
+		if err != nil {
+			return "", err
+		}
+		if ok {
+			return "with a barrier in line " + strconv.Itoa(c.change.Edits[0].Range.Line+1) + ", which tells the compiler less, the same source verifies", nil
+		}
 	}
 	for _, flags := range otherWays {
 		j, err := w.Judge.Judge(ctx, Change{Flags: flags})

@@ -1,4 +1,4 @@
-// Keeps a histogram of packet lengths inside one map value.
+// Keeps a histogram of a byte of the packets inside one map value.
 #include "bpf.h"
 
 #define BUCKETS 32
@@ -16,10 +16,10 @@ struct {
 } histograms SEC(".maps");
 
 SEC("xdp")
-int length_histogram(struct xdp_md *ctx)
+int last_byte_histogram(struct xdp_md *ctx)
 {
-    void *data = (void *)(long)ctx->data;
-    void *data_end = (void *)(long)ctx->data_end;
+    __u8 *data = (void *)(long)ctx->data;
+    __u8 *data_end = (void *)(long)ctx->data_end;
     __u32 zero = 0;
     struct histogram *h;
     __u64 bucket;
@@ -27,7 +27,9 @@ int length_histogram(struct xdp_md *ctx)
     h = bpf_map_lookup_elem(&histograms, &zero);
     if (h == NULL)
         return XDP_PASS;
-    bucket = (__u64)(data_end - data) / 64;
+    if (data + 2 > data_end)
+        return XDP_PASS;
+    bucket = data[1];
     if (bucket >= BUCKETS)
         return XDP_PASS;
     h->total++;
