@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -173,6 +174,7 @@ func (s *search) done() bool {
 // search runs the programs that gen makes of seeds until there are enough of them.
 func (s *search) search(gen func(seed uint64) (name string, p Program, pl *platform.Platform, runs int)) {
 	defer s.watch()()
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // a run is short and leaves much behind
 	var wg sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {

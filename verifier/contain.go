@@ -598,8 +598,11 @@ func (r *run) list(st *state, id cfg.NodeID) *facts {
 	})
 	for i := 0; i < st.s.bytes(); {
 		n := st.s.numbersFrom(i)
-		if n > 0 {
+		switch {
+		case n > 0:
 			f.numeric = append(f.numeric, [2]int{i, n})
+		case i%64 == 0 && st.s.nonNum[i/64] == ^uint64(0):
+			n = 63
 		}
 		i += n + 1
 	}
