@@ -42,7 +42,7 @@ soundness: ## 20,000 generated programs, and real ones with mutants, run against
 
 .PHONY: soak
 soak: ## The same with a billion steps; SEED=n starts elsewhere.
-	$(SOUNDNESS) -run 'TestSoundness$$' -soundness.programs 100000 -soundness.steps 1000000000 -soundness.seed $(or $(SEED),1000000) -soundness.progress 30s
+	$(SOUNDNESS) -run 'TestSoundness$$' -soundness.programs 50000 -soundness.steps 1000000000 -soundness.seed $(or $(SEED),1000000) -soundness.progress 30s
 
 .PHONY: mutants
 mutants: ## Plant bugs in the verifier; the soundness tests must find them.

@@ -307,6 +307,9 @@ func (s *search) fail(text string) {
 	if len(s.bad) == 0 {
 		text = fmt.Sprintf("first violation after %d programs: %s", s.accepted+s.failed+s.rejected+1, text)
 	}
+	if *progress > 0 {
+		fmt.Fprintln(os.Stderr, text)
+	}
 	s.bad = append(s.bad, text)
 }
 

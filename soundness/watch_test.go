@@ -58,6 +58,7 @@ const (
 	unionInLoop
 	mixedStore
 	helperOverPointer
+	unsetStore
 	noHole
 )
 
@@ -70,6 +71,7 @@ var holeNames = [...]string{
 	unionInLoop:       "relation at a loop head with what has a meaning for one type only",
 	mixedStore:        "store through a pointer to the stack or to something else",
 	helperOverPointer: "numbers that a helper wrote over a spilled pointer",
+	unsetStore:        "store of a register that may be unset through a pointer to the stack",
 }
 
 // word is what a value is to the verifier.
@@ -195,6 +197,9 @@ func (s *subject) execute(in interp.Input, limit int64, seen *coverage) (*interp
 		case isa.Store:
 			if t := s.states.Type(m.PC, &c, in.Dst); t&verifier.TypeStack != 0 && t != verifier.TypeStack && m.Regs[in.Dst].Kind() != interp.Stack {
 				known = mixedStore
+			}
+			if !in.UseImm && in.Dst != isa.R10 && s.states.Type(m.PC, &c, in.Src)&verifier.TypeUninit != 0 {
+				known = unsetStore
 			}
 		case isa.Atomic:
 			before, base = in, m.Regs[in.Dst]
