@@ -168,7 +168,7 @@ func (m *Machine) put(b []byte, n int, v uint64) {
 }
 
 // load reads n bytes at base+off. A whole word that carries a pointer gives the
-// pointer; a part of one gives a number.
+// pointer; a part of one gives what was never written.
 func (m *Machine) load(base Value, off int64, n int) (Value, error) {
 	r, at, err := m.locate(base, off, n, false)
 	if err != nil {
@@ -193,6 +193,9 @@ func (m *Machine) load(base Value, off int64, n int) (Value, error) {
 	}
 	if n == 8 {
 		v.Region = r.pointerTo(at)
+	}
+	if v.Region == nil && r.partOfPointer(at, n) {
+		return Value{}, nil // neither a pointer nor a number that may be shown
 	}
 	return v, nil
 }
@@ -248,6 +251,16 @@ func (r *Region) pointerTo(at int) *Region {
 		}
 	}
 	return nil
+}
+
+// partOfPointer reports whether some of n bytes carry a part of a pointer.
+func (r *Region) partOfPointer(at, n int) bool {
+	for _, p := range r.pointers {
+		if p.at+8 > at && p.at < at+n {
+			return true
+		}
+	}
+	return false
 }
 
 // numeric reports whether n bytes are initialised and carry no pointer.
@@ -311,6 +324,9 @@ func (r *Region) Peek(offset, n int, order binary.ByteOrder) Value {
 	v.Bits = order.Uint64(word[:])
 	if n == 8 {
 		v.Region = r.pointerTo(at)
+	}
+	if v.Region == nil && r.partOfPointer(at, n) {
+		return Value{}
 	}
 	return v
 }

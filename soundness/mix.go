@@ -6,7 +6,7 @@ import "bpfls/isa"
 // one of several, parts of pointers, numbers in odd ranges, loops of which nothing is
 // known.
 func (g *generator) mix() {
-	switch g.IntN(16) {
+	switch g.IntN(17) {
 	case 0, 1, 2:
 		g.several()
 	case 3, 4:
@@ -23,6 +23,8 @@ func (g *generator) mix() {
 		g.scatter()
 	case 13:
 		g.legacy()
+	case 14:
+		g.behind()
 	default:
 		if g.cfg.Loops && g.depth == 0 && len(g.pending) == 0 {
 			g.loopUntil()
@@ -369,6 +371,82 @@ func (g *generator) scatter() {
 				g.emit(isa.Slot{Op: 0x61 | size.op, Dst: 0, Src: isa.Reg(dst), Off: int16(g.IntN(9) - 4)})
 				g.regs[0] = nothing
 			}
+		}
+	}
+}
+
+// behind makes a pointer to the frame, with numbers, pointers and unset bytes around it,
+// and does what depends on how many numbers follow it.
+func (g *generator) behind() {
+	base, idx := g.reg(), g.someNumber()
+	if base == idx || idx == 9 {
+		return
+	}
+	words := 1 + g.IntN(6)
+	for w := range words {
+		if g.IntN(4) != 0 {
+			g.emit(isa.Slot{Op: 0x7a, Dst: 10, Off: int16(-8 * (w + 1)), Imm: g.edge()})
+			g.wrote(10, int16(-8*(w+1)), 8)
+		}
+	}
+	off := -8 * (1 + g.IntN(words))
+	if g.IntN(2) == 0 {
+		off += g.IntN(8) - 1
+	}
+	g.mov(base, 10)
+	g.emit(isa.Slot{Op: 0x07, Dst: isa.Reg(base), Imm: int32(off)})
+	g.regs[base] = nothing
+	spread := g.IntN(2) == 0
+	if spread {
+		g.emit(isa.Slot{Op: 0x57, Dst: isa.Reg(idx), Imm: [...]int32{1, 3, 7, 8}[g.IntN(4)]})
+		g.regs[idx] = small
+		if g.IntN(2) == 0 {
+			g.emit(isa.Slot{Op: 0x87, Dst: isa.Reg(idx)})
+			g.regs[idx] = number
+		}
+		g.emit(isa.Slot{Op: [...]uint8{0x0f, 0x0f, 0x1f}[g.IntN(3)], Dst: isa.Reg(base), Src: isa.Reg(idx)})
+	}
+	for k := 1 + g.IntN(3); k > 0; k-- {
+		switch g.IntN(4) {
+		case 0: // a pointer over what it points to
+			r := g.pick(packetPtr, valuePtr, stackPtr, ctxPtr)
+			if r < 0 || r == base {
+				return
+			}
+			if !spread && off%8 == 0 && g.IntN(3) == 0 {
+				g.emit(isa.Slot{Op: 0x7b, Dst: isa.Reg(base), Src: isa.Reg(r)})
+				g.doubtAll()
+				break
+			}
+			w := (-off+7)/8 - 1
+			g.emit(isa.Slot{Op: 0x7b, Dst: 10, Src: isa.Reg(r), Off: int16(-8 * (w + 1))})
+			g.stack[w] = false
+			g.spilled[w] = spill{g.regs[r], g.room[r]}
+		case 1: // what it points to, perhaps not all of it numbers
+			src := g.someNumber()
+			if src == base || src == 9 || src == idx {
+				return
+			}
+			op := [...]uint8{0xdb, 0xc3}[g.IntN(2)]
+			if off > -8 {
+				op = 0xc3
+			}
+			if off > -4 || spread && off > -16 {
+				return
+			}
+			g.emit(isa.Slot{Op: op, Dst: isa.Reg(base), Src: isa.Reg(src), Imm: [...]int32{0x01, 0x41, 0x51, 0xa1, 0xe1}[g.IntN(5)]})
+			g.regs[src] = nothing
+			g.doubtAll()
+		case 2:
+			g.emit(isa.Slot{Op: 0x07, Dst: isa.Reg(base), Imm: g.Int32N(17) - 8})
+			off -= 8
+		default:
+			if g.cfg.Wild == 0 {
+				break
+			}
+			size := memSizes[g.IntN(4)]
+			g.emit(isa.Slot{Op: 0x61 | size.op, Dst: 0, Src: isa.Reg(base), Off: int16(g.IntN(9) - 4)})
+			g.regs[0] = nothing
 		}
 	}
 }

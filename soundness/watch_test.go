@@ -59,6 +59,8 @@ const (
 	mixedStore
 	helperOverPointer
 	unsetStore
+	emptyMeet
+	legacyIndex
 	noHole
 )
 
@@ -71,6 +73,8 @@ var holeNames = [...]string{
 	unionInLoop:       "relation at a loop head with what has a meaning for one type only",
 	mixedStore:        "store through a pointer to the stack or to something else",
 	helperOverPointer: "numbers that a helper wrote over a spilled pointer",
+	emptyMeet:         "loop whose states are met with values of types that they exclude",
+	legacyIndex:       "packet load at an index that is no number",
 	unsetStore:        "store of a register that may be unset through a pointer to the stack",
 }
 
@@ -172,7 +176,10 @@ func (s *subject) execute(in interp.Input, limit int64, seen *coverage) (*interp
 		if before != nil {
 			s.excuse(m, &c, before, base)
 		}
-		if err := s.admit(m, &c); err != nil {
+		if n, err := s.admit(m, &c); err != nil {
+			if n >= 0 && s.states.EmptyMeet(n) {
+				known = emptyMeet
+			}
 			return m, m.Steps, wrong(err.Error())
 		}
 		if seen != nil {
@@ -191,6 +198,10 @@ func (s *subject) execute(in interp.Input, limit int64, seen *coverage) (*interp
 			}
 			if in.Cond && !in.UseImm && s.typ.Privileged && s.states.Type(m.PC, &c, in.Src) != verifier.TypeNumber {
 				known = privilegedCompare
+			}
+		case isa.Packet:
+			if in.HasReg && (!m.Regs[in.Src].Set || m.Regs[in.Src].Region != nil) {
+				known = legacyIndex
 			}
 		case isa.Load:
 			before, base = in, m.Regs[in.Src]
@@ -286,7 +297,7 @@ func (s *subject) lastSteps(step int64) string {
 }
 
 // admit checks the state before an instruction.
-func (s *subject) admit(m *interp.Machine, c *verifier.Concrete) error {
+func (s *subject) admit(m *interp.Machine, c *verifier.Concrete) (node int, err error) {
 	for i := range m.Regs {
 		if v := &m.Regs[i]; *v != s.regs[i] || m.Steps == 0 {
 			s.regs[i], c.Regs[i] = *v, s.word(*v)
@@ -311,7 +322,7 @@ func (s *subject) admit(m *interp.Machine, c *verifier.Concrete) error {
 		s.throughUnion = true
 	}
 	if err != nil {
-		return err
+		return n, err
 	}
 	for n >= len(s.counts) {
 		s.counts = append(s.counts, 0)
@@ -321,9 +332,9 @@ func (s *subject) admit(m *interp.Machine, c *verifier.Concrete) error {
 	}
 	s.counts[n]++
 	if s.result.LoopBound >= 0 && s.counts[n] > s.result.LoopBound && s.states.LoopHead(n) {
-		return fmt.Errorf("the loop head runs for the %dth time; the bound is %d", s.counts[n], s.result.LoopBound)
+		return n, fmt.Errorf("the loop head runs for the %dth time; the bound is %d", s.counts[n], s.result.LoopBound)
 	}
-	return nil
+	return n, nil
 }
 
 // input makes an input for a program: packets and contexts of all sizes, the ends

@@ -288,6 +288,37 @@ func (c *Containment) Conditional(node int) bool { return c.factsOf(cfg.NodeID(n
 // gives, is the head of a loop, whose executions Result.LoopBound bounds.
 func (c *Containment) LoopHead(node int) bool { return c.run.cycleOf[node] >= 0 }
 
+// EmptyMeet reports whether the state at a copy of an instruction, by the number that
+// Admits gives, is bottom because PREVAIL's iteration met values of types that a location
+// cannot have (docs/fidelity.md).
+func (c *Containment) EmptyMeet(node int) bool { return c.run.emptyMeets[cfg.NodeID(node)] }
+
+// noteEmptyMeet notes that the descending step at a loop head made its state bottom, if
+// it did so only because a and b, the states that it met, hold contradicting values
+// of types that one of them excludes. These values mean nothing.
+func (r *run) noteEmptyMeet(head cfg.NodeID, a, b *state) {
+	if a.bottom() || b.bottom() {
+		return
+	}
+	x, y := a.share(), b.share()
+	for i := range max(len(a.t.class), len(b.t.class)) {
+		v := owner(i)
+		if kinds := typedKinds &^ kindsOf(a.t.of(v)&b.t.of(v)); kinds != 0 {
+			r.havoc(&x, v, kinds)
+			r.havoc(&y, v, kinds)
+		}
+	}
+	if m := r.meet(&x, &y); !m.bottom() {
+		if r.emptyMeets == nil {
+			r.emptyMeets = make(map[cfg.NodeID]bool)
+		}
+		r.emptyMeets[head] = true
+		r.drop(&m)
+	}
+	r.drop(&x)
+	r.drop(&y)
+}
+
 // name returns the name of a location.
 func (c *Containment) name(f *facts, place int32) string {
 	return c.run.tab.SlotName(f.places[place].slot)

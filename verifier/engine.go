@@ -83,7 +83,8 @@ type run struct {
 	stop      error // why the run ended early
 	stopAt    cfg.NodeID
 
-	assumptions []Assumption // checks that are taken for granted
+	emptyMeets  map[cfg.NodeID]bool // see noteEmptyMeet
+	assumptions []Assumption        // checks that are taken for granted
 
 	// Of a run that goes on behind failures:
 	assuming bool
@@ -581,7 +582,9 @@ func (r *run) cycle(i int32) {
 		}
 		var down state
 		if n == 1 {
-			down = r.meet(&inv, &next)
+			if down = r.meet(&inv, &next); down.bottom() {
+				r.noteEmptyMeet(head, &inv, &next)
+			}
 		} else {
 			down = r.narrow(&inv, &next)
 		}
