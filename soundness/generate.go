@@ -949,7 +949,24 @@ func (g *generator) subprogram(k int) {
 // wild emits something that may well be unsafe.
 func (g *generator) wild() {
 	r := func() isa.Reg { return isa.Reg(g.IntN(10)) }
-	switch g.IntN(10) {
+	switch g.IntN(13) {
+	case 10, 11: // a pointer into memory that others see
+		base, p := g.pick(valuePtr, packetPtr), g.pick(stackPtr, packetPtr, ctxPtr, valuePtr)
+		if base < 0 || p < 0 || g.room[base] < 8 {
+			return
+		}
+		g.emit(isa.Slot{Op: 0x7b, Dst: isa.Reg(base), Src: isa.Reg(p), Off: int16(g.IntN(g.room[base] - 7))})
+	case 12: // what a lookup gives, without a look at it
+		if !g.cfg.Helpers {
+			return
+		}
+		m := g.aMap()
+		g.key(m)
+		g.mapArgument(m)
+		g.call(g.cfg.Lookup)
+		g.regs[0], g.room[0] = valuePtr, int(m.ValueSize)
+		g.mov(7+g.IntN(2), 0)
+		g.emit(isa.Slot{Op: 0x71, Dst: isa.Reg(1 + g.IntN(5)), Src: 0, Off: int16(g.IntN(8))})
 	case 8: // an atomic operation on what may be a spilled pointer, or never written
 		imm := [...]int32{0x00, 0x40, 0x50, 0xa0, 0x01, 0x41, 0x51, 0xa1, 0xe1, 0xf1}[g.IntN(10)]
 		g.emit(isa.Slot{Op: [...]uint8{0xdb, 0xc3}[g.IntN(2)], Dst: 10, Src: isa.Reg(g.someNumber()), Off: int16(-8 * (g.IntN(12) + 1)), Imm: imm})

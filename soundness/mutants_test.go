@@ -21,7 +21,7 @@ import (
 var (
 	plant        = flag.Bool("soundness.plant", false, "plant bugs in the verifier and see whether the soundness tests find them")
 	plantOnly    = flag.String("soundness.plant.only", "", "plant only bugs whose name matches this regular expression")
-	plantBudget  = flag.String("soundness.plant.programs", "6000", "accepted programs to run before a planted bug counts as not found")
+	plantBudget  = flag.String("soundness.plant.programs", "4000", "accepted programs to run before a planted bug counts as not found")
 	plantAllowed = flag.Int("soundness.plant.missed", 2, "planted bugs that may stay unfound")
 )
 
@@ -77,8 +77,8 @@ func TestPlantedBugsApply(t *testing.T) {
 var foundAfter = regexp.MustCompile(`first violation after (\d+) programs`)
 
 // TestPlantedBugs plants bugs one by one and runs TestSoundness and, if it finds
-// nothing, TestSoundnessBigEndian on the result: a bug that they do not find shows what
-// the soundness tests cannot see.
+// nothing, TestSoundnessBigEndian on the result, for bugs of big-endian machines only that:
+// a bug that they do not find shows what the soundness tests cannot see.
 func TestPlantedBugs(t *testing.T) {
 	if !*plant {
 		t.Skip("make mutants runs it")
@@ -108,7 +108,11 @@ func TestPlantedBugs(t *testing.T) {
 					continue
 				}
 				r.tried = true
-				for _, test := range []string{"TestSoundness", "TestSoundnessBigEndian"} {
+				tests := []string{"TestSoundness", "TestSoundnessBigEndian"}
+				if strings.Contains(b.name, "big-endian") {
+					tests = tests[1:]
+				}
+				for _, test := range tests {
 					run := exec.Command(binary, "-test.run", "^"+test+"$", "-test.timeout", "30m",
 						"-soundness.first", "-soundness.programs", *plantBudget, "-soundness.steps", "1")
 					run.Env = append(os.Environ(), "GOMAXPROCS=1")
