@@ -81,6 +81,11 @@ bench-corpus: bin/bpfls ## CPU time and memory over ../shared/corpus; PREVAIL=pa
 	@mkdir -p build && $(GO) build -o build/bench-corpus ./bench/corpus
 	@build/bench-corpus $(if $(PREVAIL),-prevail '$(PREVAIL)') $(BENCHFLAGS)
 
+.PHONY: explain-stats
+explain-stats: ## What findings tell over ../shared: places, C names, how much they underline.
+	@mkdir -p build && $(GO) build -o build/explain-stats ./bench/explain
+	@build/explain-stats $(EXPLAINFLAGS)
+
 .PHONY: differential
 differential: ## Judge 3,000 fresh programs with bpfls and with the PREVAIL v0.2.6 of PREVAIL=path.
 	@mkdir -p build && $(GO) build -o build/differential ./bench/differential

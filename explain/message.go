@@ -106,28 +106,32 @@ func (d *describer) message() string {
 	case "BPF-uninitialized-bytes":
 		return d.uninitialized()
 	case "BPF-return-value":
-		return fmt.Sprintf("the program must return a number; here it returns %s.", d.what(d.value))
+		return fmt.Sprintf("the program must return a number; here it returns %s.", d.valued(c.Reg))
 	case "BPF-not-a-pointer":
-		return fmt.Sprintf("%s is not a pointer that can be used here: it is %s.", d.name("the address"), d.what(d.value))
+		return fmt.Sprintf("%s is not a pointer that can be used here: it is %s.", d.name(or(d.operand(c.Reg), "the address")), d.what(d.value))
 	case "BPF-uninitialized-value":
-		return "uses a value that may never have been set: it is not known whether it is a number or an address."
+		subject := "a value that"
+		if name := d.operand(c.Reg); name != "" {
+			subject = name + ", which"
+		}
+		return "uses " + subject + " may never have been set: it is not known whether it is a number or an address."
 	case "BPF-not-a-number":
-		return fmt.Sprintf("the operation needs a number; here it gets %s.", d.what(d.value))
+		return fmt.Sprintf("the operation needs a number; here it gets %s.", d.valued(c.Reg))
 	case "BPF-pointer-arithmetic":
 		if c.Kind == verifier.CheckAddable {
-			return fmt.Sprintf("adds %s to %s; only numbers can be added to a pointer.", d.what(registerValue(d.state, c.Other)), d.what(d.value))
+			return fmt.Sprintf("adds %s to %s; only numbers can be added to a pointer.", comma(d.valued(c.Other)), d.valued(c.Reg))
 		}
-		return fmt.Sprintf("the operation needs a number or a pointer; here it gets %s.", d.what(d.value))
+		return fmt.Sprintf("the operation needs a number or a pointer; here it gets %s.", d.valued(c.Reg))
 	case "BPF-pointer-comparison":
 		if c.Other >= 0 {
 			return fmt.Sprintf("compares %s with %s; only pointers into the same memory can be compared or subtracted.",
-				d.what(d.value), d.what(registerValue(d.state, c.Other)))
+				comma(d.valued(c.Reg)), d.valued(c.Other))
 		}
-		return fmt.Sprintf("compares %s, which may lie outside of what it points to.", d.what(d.value))
+		return fmt.Sprintf("compares %s, which may lie outside of what it points to.", d.valued(c.Reg))
 	case "BPF-division-by-zero":
-		return fmt.Sprintf("divides by %s, which can be 0.", d.what(d.value))
+		return fmt.Sprintf("divides by %s, which can be 0.", d.valued(c.Reg))
 	case "BPF-pointer-leak":
-		return fmt.Sprintf("stores %s in %s; only numbers may be stored there.", d.what(registerValue(d.state, c.Other)), d.what(d.value))
+		return d.leak()
 	case "BPF-loop-bound":
 		text := "no bound below 100,000 turns is known for this loop"
 		if by := d.advances(); by != "" {
@@ -192,9 +196,8 @@ func byteRange(lo, hi int64) string {
 }
 
 func (d *describer) packet() string {
-	verb := d.verb()
 	if d.state == nil {
-		return fmt.Sprintf("%s a place in the packet that is not known to be there.", verb)
+		return d.touches("a place", "the packet") + " that is not known to be there."
 	}
 	lo, hi, exact, known := d.reach()
 	have := int64(0)
@@ -215,17 +218,17 @@ func (d *describer) packet() string {
 	case d.u.check.Mode == verifier.AccessCompare:
 		return "compares a pointer that may lie more than 65,535 bytes behind the start of the packet, where no packet reaches."
 	case !known && low:
-		return fmt.Sprintf("%s the packet at an offset that may be negative: no lower bound of it is known.", verb)
+		return d.touches("a place", "the packet") + " whose offset may be negative: no lower bound of it is known."
 	case !known:
-		return fmt.Sprintf("%s the packet at an offset that has no known upper bound; %s.", verb, there)
+		return fmt.Sprintf("%s whose offset has no known upper bound; %s.", d.touches("a place", "the packet"), there)
 	case low || lo < 0 && hi < have:
-		return fmt.Sprintf("%s %s of the packet, which may begin before its first byte.", verb, byteRange(lo, hi))
+		return fmt.Sprintf("%s, which may begin before its first byte.", d.touches(byteRange(lo, hi), "the packet"))
 	case exact:
-		return fmt.Sprintf("%s %s of the packet; %s.", verb, byteRange(lo, hi), there)
+		return fmt.Sprintf("%s; %s.", d.touches(byteRange(lo, hi), "the packet"), there)
 	case hi >= have && d.related == nil && hi < 65535:
-		return fmt.Sprintf("%s a place between byte %d and byte %d of the packet; %s.", verb, lo, hi, there)
+		return fmt.Sprintf("%s; %s.", d.touches(fmt.Sprintf("a place between byte %d and byte %d", lo, hi), "the packet"), there)
 	}
-	return fmt.Sprintf("%s the packet at an offset between %d and %d that is not known to lie before its end; %s.", verb, lo, hi, there)
+	return fmt.Sprintf("%s that is not known to lie before its end; %s.", d.touches(fmt.Sprintf("a place between byte %d and byte %d", lo, hi), "the packet"), there)
 }
 
 func (d *describer) context() string {
@@ -237,13 +240,13 @@ func (d *describer) context() string {
 	lo, hi, _, known := d.reach()
 	d.contextLayout(hook)
 	if !known {
-		return fmt.Sprintf("%s the context at an offset that is not known; the context of %s has %d bytes.", d.verb(), hook, size)
+		return fmt.Sprintf("%s whose offset is not known; the context of %s has %d bytes.", d.touches("a place", "the context"), hook, size)
 	}
 	have := fmt.Sprintf("the context of %s has %d", hook, size)
 	if lo == hi {
 		have += " bytes"
 	}
-	return fmt.Sprintf("%s %s of the context; %s.", d.verb(), byteRange(lo, hi), have)
+	return fmt.Sprintf("%s; %s.", d.touches(byteRange(lo, hi), "the context"), have)
 }
 
 // contextLayout relates a finding to the structure that the program takes for
@@ -318,14 +321,14 @@ func (d *describer) stack() string {
 	lo, hi, exact, known := d.reach()
 	top := registerValue(d.state, 10).Offset
 	if !known || top.LoInf || top.Lo != top.Hi {
-		return fmt.Sprintf("%s the stack at an offset that has no known bounds; a function's stack has 512 bytes.", d.verb())
+		return d.touches("a place", "the stack") + " whose offset has no known bounds; a function's stack has 512 bytes."
 	}
 	lo, hi = lo-top.Lo, hi-top.Lo
 	const frame = "a function's stack is bytes -512 to -1, counted from its top"
 	if exact {
-		return fmt.Sprintf("%s %s of the stack; %s.", d.verb(), byteRange(lo, hi), frame)
+		return fmt.Sprintf("%s; %s.", d.touches(byteRange(lo, hi), "the stack"), frame)
 	}
-	return fmt.Sprintf("%s a place between byte %d and byte %d of the stack; %s.", d.verb(), lo, hi, frame)
+	return fmt.Sprintf("%s; %s.", d.touches(fmt.Sprintf("a place between byte %d and byte %d", lo, hi), "the stack"), frame)
 }
 
 func (d *describer) mapValue() string {
@@ -345,11 +348,11 @@ func (d *describer) access(what string, size verifier.Range, has string) string 
 	}
 	switch {
 	case !known:
-		return fmt.Sprintf("%s %s at an offset that has no known bounds%s.", d.verb(), what, tail)
+		return fmt.Sprintf("%s whose offset has no known bounds%s.", d.touches("a place", what), tail)
 	case exact:
-		return fmt.Sprintf("%s %s of %s%s.", d.verb(), byteRange(lo, hi), what, tail)
+		return fmt.Sprintf("%s%s.", d.touches(byteRange(lo, hi), what), tail)
 	}
-	return fmt.Sprintf("%s a place between byte %d and byte %d of %s%s.", d.verb(), lo, hi, what, tail)
+	return fmt.Sprintf("%s%s.", d.touches(fmt.Sprintf("a place between byte %d and byte %d", lo, hi), what), tail)
 }
 
 func (d *describer) null() string {
@@ -360,7 +363,7 @@ func (d *describer) null() string {
 	if isCall(d.in) {
 		verb = "passed to " + d.callee()
 	}
-	name := d.name("the pointer")
+	name := d.name(or(d.operand(d.u.check.Reg), "the pointer"))
 	call, ok := d.origin(d.u.point.Slot, int(d.u.check.Reg))
 	if !ok {
 		return fmt.Sprintf("%s may be null; it is %s here without a check.", name, verb)
@@ -471,20 +474,20 @@ func (d *describer) argument(must string) string {
 		return fmt.Sprintf("%s %s.", d.argumentName(), must)
 	}
 	if !isCall(d.in) {
-		return fmt.Sprintf("the operand %s; here it is %s.", must, d.what(d.value))
+		return fmt.Sprintf("the operand %s; here %s.", must, d.subjectIs(d.u.check.Reg))
 	}
-	return fmt.Sprintf("%s %s; here it is %s.", d.argumentName(), must, d.what(d.value))
+	return fmt.Sprintf("%s %s; here %s.", d.argumentName(), must, d.subjectIs(d.u.check.Reg))
 }
 
 func (d *describer) size() string {
 	v := d.value.Signed
 	if d.value.Types == verifier.TypeNumber && !v.LoInf && v.Lo < 0 {
-		return fmt.Sprintf("%s can be negative: it is %s.", d.argumentName(), d.what(d.value))
+		return fmt.Sprintf("%s can be negative: %s.", d.argumentName(), d.subjectIs(d.u.check.Reg))
 	}
 	if d.value.Types == verifier.TypeNumber && !v.LoInf && v.Lo == 0 {
-		return fmt.Sprintf("%s can be 0: it is %s.", d.argumentName(), d.what(d.value))
+		return fmt.Sprintf("%s can be 0: %s.", d.argumentName(), d.subjectIs(d.u.check.Reg))
 	}
-	return fmt.Sprintf("%s is not known to be positive: it is %s.", d.argumentName(), d.what(d.value))
+	return fmt.Sprintf("%s is not known to be positive: %s.", d.argumentName(), d.subjectIs(d.u.check.Reg))
 }
 
 func (d *describer) uninitialized() string {
