@@ -125,8 +125,8 @@ func (n *Namer) sameVariable(x use, d, u int, slots []int) bool {
 	v := x.variable
 	inScope := false
 	n.visible(u, func(_ int, w *elfbpf.Variable) { inScope = inScope || w == v })
-	if !inScope {
-		return false
+	if !inScope || x.once {
+		return inScope
 	}
 	var set map[int]bool
 	gap := false
@@ -320,7 +320,48 @@ func (s *source) assignments(name string, line int, parameter bool) int {
 func (s *source) assigned(i int) bool {
 	return assignment[s.str(i+1)] && s.tokens[i+1].kind == tokPunct || s.is(i+1, "++", "--") || s.is(i-1, "++", "--") ||
 		s.is(i-1, "&") && !s.operand(i-2) ||
-		s.is(i-1, "(") && i > 1 && s.tokens[i-2].kind == tokString // an operand of asm
+		s.is(i-1, "(") && i > 1 && s.tokens[i-2].kind == tokString && !s.emptyAsm(i-2)
+}
+
+// emptyAsm reports whether the operand at a token is one of an asm statement without
+// an instruction, which only hides a value from the optimiser.
+func (s *source) emptyAsm(i int) bool {
+	for j := i; j > 0 && i-j < 100; j-- {
+		if s.is(j, "(") && s.match[j] > i {
+			return s.str(j+1) == `""`
+		}
+	}
+	return false
+}
+
+// initialised returns the variable that gets the value of the access at a token, casts
+// apart: step of "step = (int)p[1]"; empty if the access is a part of something larger.
+func (s *source) initialised(i int) string {
+	a := s.access(i, false)
+	if !a.ok() {
+		return ""
+	}
+	j, k := a.first-1, a.last+1
+	for {
+		if s.is(j, ")") && s.match[j] >= 0 && s.isCast(s.match[j]) {
+			j = s.match[j] - 1
+		} else if s.is(j, "(") && s.match[j] == k {
+			j, k = j-1, k+1
+		} else {
+			break
+		}
+	}
+	if !s.is(j, "=") || !s.is(k, ",", ";") || j < 1 || s.tokens[j-1].kind != tokIdent {
+		return ""
+	}
+	star := j - 2
+	for s.is(star, "*") {
+		star--
+	}
+	if s.is(star, "->", ".") || star != j-2 && (star < 0 || s.tokens[star].kind != tokIdent || statementWord[s.str(star)]) && !s.is(star, ",") {
+		return "" // a member, or what a pointer points to
+	}
+	return s.str(j - 1)
 }
 
 // trusted reports whether a variable can be what a register holds, as DWARF says it is:

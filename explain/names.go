@@ -326,8 +326,9 @@ func (n *Namer) derive(slot, reg int) *term {
 			if t != nil && !n.stable(t, ^d, slot, true) {
 				return nil
 			}
-		} else if t = n.computed(d, reg); t != nil && !n.stable(t, d, slot, false) {
-			return nil
+		} else {
+			for t = n.computed(d, reg); t != nil && !n.stable(t, d, slot, false); t = t.otherwise {
+			}
 		}
 		if t == nil {
 			return nil
@@ -436,7 +437,32 @@ func (n *Namer) load(d int, in isa.Inst) *term {
 	if strings.HasPrefix(text, "*") {
 		out.level = levelUnary
 	}
-	return out
+	return n.initialised(d, in, out)
+}
+
+// initialised names what a load reads after the variable that the statement there gives
+// the value to, if nothing else gives it one: step of "step = p[1]". Compilers drop
+// locations of variables easily.
+func (n *Namer) initialised(d int, in isa.Inst, otherwise *term) *term {
+	l, ok := n.e.Program.Line(d)
+	s := n.e.source(l.File)
+	if !ok || s == nil || l.Line == 0 || l.Column == 0 {
+		return otherwise
+	}
+	name := s.initialised(s.at(s.Offset(s.BTF(l.Line, l.Column))))
+	if name == "" {
+		return otherwise
+	}
+	var found *elfbpf.Variable
+	n.visible(d, func(_ int, v *elfbpf.Variable) {
+		if v.Name == name && found == nil {
+			found = v
+		}
+	})
+	if found == nil || found.Type == nil || structured(found.Type) || found.Type.Size < int64(in.Width) || !n.assignedOnce(found) {
+		return otherwise
+	}
+	return &term{text: name, typ: found.Type, variable: name, uses: []use{{variable: found, slot: d, reg: -1, once: true}}, otherwise: otherwise}
 }
 
 func (n *Namer) isContext(slot, reg int) bool {

@@ -25,6 +25,8 @@ type term struct {
 
 	variable string // that the expression begins with
 	uses     []use  // what it depends on
+	// otherwise is another name of the same value, which may last longer.
+	otherwise *term
 }
 
 // use is a variable, or memory, that an expression reads at a slot.
@@ -34,6 +36,7 @@ type use struct {
 	reg      int   // of a variable in a register or a sum of one, else -1
 	plus     int64 // of a sum: what is added
 	context  bool
+	once     bool // of a variable that gets its value in one place only, which was passed
 }
 
 // Precedence of expressions (C11 6.5), as far as it matters here.

@@ -55,7 +55,7 @@ describe('a trusted folder', { timeout: 480_000 }, () => {
 
   it('says in the Problems panel what is not proven', async () => {
     const rows = await workbench.problems();
-    assert.match(rows.join('\n'), /reads byte 23 of the packet; only bytes 0 to 13 are known to be there/);
+    assert.match(rows.join('\n'), /reads data\[23\], byte 23 of the packet; only bytes 0 to 13 are known to be there/);
     await page.keyboard.press('Control+j');
   });
 

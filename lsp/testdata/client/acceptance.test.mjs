@@ -38,7 +38,7 @@ test('a failing file is opened: one diagnostic, on the failing expression; fixed
   assert.equal(finding.severity, DiagnosticSeverity.Error);
   assert.equal(finding.source, 'bpfls');
   assert.equal(finding.code, 'BPF-packet-bounds');
-  assert.equal(finding.message, 'reads byte 23 of the packet; only bytes 0 to 13 are known to be there.');
+  assert.equal(finding.message, 'reads data[23], byte 23 of the packet; only bytes 0 to 13 are known to be there.');
   assert.equal(editor.published.at(-1).version, 1);
   assert.ok(finding.relatedInformation.some((r) => r.message.startsWith('verifier, xdp read_byte: ')));
   await editor.untilState('read.bpf.c', 'failed');
@@ -169,7 +169,7 @@ test("a syntax error: clang's diagnostic, and the last verdict is marked", async
   assert.equal(error.severity, DiagnosticSeverity.Error);
   assert.match(error.message, /expected ';' at end of declaration/);
   assert.equal(error.range.start.line, 9);
-  assert.match(old.message, /^out of date \(the source does not compile now\): reads byte 23/);
+  assert.match(old.message, /^out of date \(the source does not compile now\): reads data\[23\], byte 23/);
   assert.equal(old.severity, DiagnosticSeverity.Information);
   assert.equal(editor.textAt('read.bpf.c', old.range), 'data[23]');
   await editor.until('the status says so', () => /does not compile/.test(editor.status('read.bpf.c').message));

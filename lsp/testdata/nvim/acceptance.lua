@@ -30,7 +30,7 @@ if client == nil or not vim.lsp.buf_attach_client(0, client) then
   fail('the server starts')
 end
 
-local finding = find('a finding', '^reads byte 23 of the packet')
+local finding = find('a finding', '^reads data%[23%], byte 23 of the packet')
 local line = vim.fn.getline(finding.lnum + 1)
 local text = line:sub(finding.col + 1, finding.end_col)
 if text ~= 'data[23]' then
@@ -39,7 +39,7 @@ end
 
 vim.fn.setline(finding.lnum + 1, (line:gsub('23', '33')))
 vim.cmd('silent write')
-find('the finding of the new text', '^reads byte 33 of the packet')
+find('the finding of the new text', '^reads data%[33%], byte 33 of the packet')
 
 vim.fn.setline(finding.lnum + 1, (line:gsub('23', '13')))
 vim.cmd('silent write')
