@@ -147,6 +147,12 @@ type Driver struct {
 	// gives it; nil: the process's own.
 	Env []string
 
+	// PrecompiledDir is where precompiled headers are kept, for this and later processes;
+	// empty: none are made. It may be shared by several processes.
+	PrecompiledDir string
+
+	precompileAll bool // also what compiles quickly, for tests
+
 	usual []string // patterns of usual places; nil: those of the system
 	cache cache
 }

@@ -15,9 +15,10 @@ import (
 )
 
 type cache struct {
-	compilers compilers
-	databases databases
-	scans     scans
+	compilers    compilers
+	databases    databases
+	scans        scans
+	precompiling precompiling
 }
 
 // maxAttempts bounds the runs of clang for one Compile, where headers change while
@@ -64,7 +65,7 @@ func (d *Driver) compile(ctx context.Context, req Request, files *snapshot, text
 			return nil, err
 		}
 		r := &compilation{d: d, req: req, files: files, text: text, clang: clang, plan: p, dirty: dirty}
-		out, changed, err := r.run(ctx)
+		out, changed, err := r.runFast(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -88,9 +89,13 @@ type compilation struct {
 	text  []byte
 	clang Clang
 	plan  *plan
-	dirty bool   // a text that is compiled may differ from the file's
-	cwd   string // of clang
-	temp  string // directory of the run
+	dirty bool // a text that is compiled may differ from the file's
+	// preamble: text is the directives at the beginning of a source, and the object a
+	// precompiled header.
+	preamble bool
+	pch      *precompiled // used; nil: none
+	cwd      string       // of clang
+	temp     string       // directory of the run
 }
 
 // Files in the directory of a run.
@@ -102,13 +107,47 @@ const (
 	tempSystem      = "system"
 )
 
-// run runs clang and reads what it wrote. changed are headers whose text may not
-// be the one that clang read.
-func (c *compilation) run(ctx context.Context) (out *Output, changed []string, err error) {
+// runFast is run with a precompiled header, where there is one, and has one made where it
+// would pay.
+func (c *compilation) runFast(ctx context.Context) (out *Output, changed []string, err error) {
+	end := 0
+	if c.d.PrecompiledDir != "" {
+		end = preambleEnd(c.text)
+	}
+	if end == 0 {
+		return c.run(ctx)
+	}
+	c.setDir()
+	key := c.preambleKey(end)
+	if c.pch = c.findPrecompiled(key); c.pch != nil {
+		c.files.set(c.req.Path, without(c.text, end))
+		out, changed, err = c.run(ctx)
+		c.files.set(c.req.Path, c.text)
+		if err != nil && ctx.Err() != nil || err == nil && out.Object != nil {
+			return out, changed, err
+		}
+		c.pch = nil
+	}
+	started := time.Now()
+	out, changed, err = c.run(ctx)
+	if err == nil && out.Object != nil && len(changed) == 0 && (c.d.precompileAll || time.Since(started) > precompileFrom) {
+		c.precompile(key, end)
+	}
+	return out, changed, err
+}
+
+// setDir chooses clang's working directory.
+func (c *compilation) setDir() {
 	c.cwd = c.plan.dir
 	for !isDir(c.cwd) {
 		c.cwd = filepath.Dir(c.cwd)
 	}
+}
+
+// run runs clang and reads what it wrote. changed are headers whose text may not
+// be the one that clang read.
+func (c *compilation) run(ctx context.Context) (out *Output, changed []string, err error) {
+	c.setDir()
 	c.temp, err = os.MkdirTemp(c.d.TempDir, "bpfls-clang-")
 	if err != nil {
 		return nil, nil, tempError(err)
@@ -246,6 +285,13 @@ func (c *compilation) prepare() ([]string, error) {
 		}
 		args = append(args, "-gembed-source")
 	}
+	switch {
+	case c.preamble:
+		args = append(args, "-x", "c-header")
+	case c.pch != nil:
+		// Whether it holds was decided by contents, which clang does not do.
+		args = append(args, "-include-pch", filepath.Join(c.pch.dir, precompiledFile), "-Xclang", "-fno-validate-pch")
+	}
 	return append(args,
 		"-ivfsoverlay", filepath.Join(c.temp, tempOverlay),
 		"-serialize-diagnostics", filepath.Join(c.temp, tempDiagnostics),
@@ -304,6 +350,10 @@ func (c *compilation) read(res *runResult, started time.Time) (out *Output, chan
 	}
 	search := parseSearch(stderr)
 	headers := c.readHeaders(filepath.Join(c.temp, tempHeaders))
+	if c.pch != nil {
+		own := slices.DeleteFunc(headers, func(h string) bool { return slices.Contains(c.pch.info.Headers, h) })
+		headers = slices.Concat(c.pch.info.Headers, own)
+	}
 	for _, path := range headers {
 		text, stable, err := c.header(path, started)
 		if err != nil {
@@ -344,6 +394,9 @@ func (c *compilation) read(res *runResult, started time.Time) (out *Output, chan
 	}
 	graph := c.graph(out, search)
 	c.finishDiagnostics(out, graph)
+	if c.pch != nil {
+		out.Diagnostics = slices.Concat(c.pch.info.Diagnostics, out.Diagnostics)
+	}
 
 	if !failed {
 		object, err := os.ReadFile(filepath.Join(c.temp, tempObject))

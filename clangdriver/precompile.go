@@ -1,0 +1,347 @@
+package clangdriver
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// The headers at the beginning of a source, vmlinux.h above all, take most of the time of
+// a compilation and seldom change. Their directives (the preamble) are compiled once into
+// a precompiled header, in the background, behind a compilation that did without. Later
+// compilations of a source with the same preamble use it, as long as everything it was
+// made from is what it was: clang, flags, the text of the preamble, the contents of every
+// header, and the absence of every file that would have been read instead of one.
+//
+// A compilation that fails with a precompiled header is made again without, so that what
+// clang says of errors never depends on it.
+
+// precompileFrom is the time from which on a compilation is worth a precompiled header.
+const precompileFrom = 150 * time.Millisecond
+
+// Bounds of the directory of precompiled headers.
+const (
+	maxPrecompiled      = 16
+	maxPrecompiledBytes = 512 << 20
+)
+
+// precompiled is a precompiled header on disk.
+type precompiled struct {
+	dir  string
+	info precompiledInfo
+}
+
+// precompiledInfo is what has to hold for a precompiled header to be used, and what its
+// compilation gave besides.
+type precompiledInfo struct {
+	Inputs      map[string]string // digests of the headers' contents, by path
+	Headers     []string          // those headers, in the order in which clang entered them
+	Missing     []string          // what must stay absent
+	Diagnostics []Diagnostic      // warnings in the headers
+}
+
+// Files in the directory of a precompiled header.
+const (
+	precompiledFile     = "preamble.pch"
+	precompiledInfoFile = "preamble.json"
+)
+
+// precompiling is what is under way.
+type precompiling struct {
+	mu      sync.Mutex
+	busy    map[string]bool
+	failed  map[string]bool // keys that gave none
+	digests map[string]knownDigest
+	wait    sync.WaitGroup
+	used    atomic.Int64 // how often one was used
+}
+
+type knownDigest struct {
+	stamp  stamp
+	digest string
+}
+
+// preambleEnd returns where the preamble of a source ends: behind the last #include that
+// has only directives, comments and blank lines before it; 0 where there is none. A
+// #pragma ends the preamble, since it may mean more than the header that it stands in.
+func preambleEnd(text []byte) int {
+	c := cursor{text: text, line: 1, column: 1}
+	end, depth := 0, 0
+	included := false // within the open conditional
+	for !c.end() {
+		c.blanks()
+		if c.end() || c.peek() != '#' {
+			return end
+		}
+		c.advance()
+		ahead := c
+		word := ahead.directiveWord()
+		switch word {
+		case "include", "import":
+			included = true
+		case "if", "ifdef", "ifndef":
+			depth++
+		case "endif":
+			depth--
+		case "define", "undef", "else", "elif", "elifdef", "elifndef":
+		default:
+			return end
+		}
+		c.skipLine()
+		if depth == 0 && included {
+			end, included = c.i, false
+		}
+		if depth < 0 {
+			return end
+		}
+	}
+	return end
+}
+
+// without returns a text whose first bytes are blanks, lines where they were.
+func without(text []byte, end int) []byte {
+	blank := bytes.Clone(text)
+	for i := range blank[:end] {
+		if blank[i] != '\n' && blank[i] != '\r' {
+			blank[i] = ' '
+		}
+	}
+	return blank
+}
+
+// preamblePath is the name that the preamble of a source has for clang: beside the source,
+// so that #include "x.h" finds the same file.
+func preamblePath(source string) string {
+	return filepath.Join(filepath.Dir(source), "."+filepath.Base(source)+".preamble.h")
+}
+
+// key names everything but the contents of headers that a precompiled header is made from.
+func (c *compilation) preambleKey(end int) string {
+	h := sha256.New()
+	info, err := os.Stat(c.clang.Path)
+	if err != nil {
+		return ""
+	}
+	fmt.Fprintf(h, "%q %q %v %q %q %v\n", c.clang.Path, c.clang.Version, stampOf(info), c.cwd, c.req.Path, c.dirty)
+	for _, f := range c.plan.flags {
+		fmt.Fprintf(h, "%q\n", f.Args)
+	}
+	env := c.d.environ()
+	for _, name := range []string{"CPATH", "C_INCLUDE_PATH", "SOURCE_DATE_EPOCH"} {
+		fmt.Fprintf(h, "%q\n", env.get(name))
+	}
+	for _, view := range slices.Sorted(maps.Keys(c.files.views)) {
+		fmt.Fprintf(h, "%q %q\n", view, c.files.views[view])
+	}
+	h.Write(c.text[:end])
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// findPrecompiled returns the precompiled header for a compilation, nil where there is
+// none that holds.
+func (c *compilation) findPrecompiled(key string) *precompiled {
+	p := &precompiled{dir: filepath.Join(c.d.PrecompiledDir, key)}
+	data, err := os.ReadFile(filepath.Join(p.dir, precompiledInfoFile))
+	if err != nil || json.Unmarshal(data, &p.info) != nil || !isFile(filepath.Join(p.dir, precompiledFile)) {
+		return nil
+	}
+	if !c.holds(&p.info) {
+		return nil
+	}
+	c.d.cache.precompiling.used.Add(1)
+	now := time.Now()
+	_ = os.Chtimes(p.dir, now, now) // used last
+	return p
+}
+
+// holds reports whether everything that a precompiled header was made from is as it was.
+func (c *compilation) holds(info *precompiledInfo) bool {
+	for path, digest := range info.Inputs {
+		if c.digest(path) != digest {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(info.Missing, c.files.exists)
+}
+
+// digest is the digest of a header's contents, "" where it cannot be read. That of a file
+// on disk is known as long as the file's stamp stays.
+func (c *compilation) digest(path string) string {
+	sum := func(text []byte) string {
+		s := sha256.Sum256(text)
+		return hex.EncodeToString(s[:])
+	}
+	if text, ok := c.files.text(path); ok {
+		return sum(text)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return ""
+	}
+	p := &c.d.cache.precompiling
+	p.mu.Lock()
+	known, ok := p.digests[path]
+	p.mu.Unlock()
+	if ok && known.stamp == stampOf(info) {
+		return known.digest
+	}
+	text, err := c.files.read(path)
+	if err != nil {
+		return ""
+	}
+	digest := sum(text)
+	if time.Since(changeTime(info)) > time.Second { // a change within the clock's grain would not show
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if p.digests == nil || len(p.digests) >= maxScans {
+			p.digests = map[string]knownDigest{}
+		}
+		p.digests[path] = knownDigest{stampOf(info), digest}
+	}
+	return digest
+}
+
+// precompile makes the precompiled header for a compilation, in the background, unless
+// that is being done or was tried.
+func (c *compilation) precompile(key string, end int) {
+	p := &c.d.cache.precompiling
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.busy == nil {
+		p.busy, p.failed = map[string]bool{}, map[string]bool{}
+	}
+	if len(p.busy) > 0 || p.failed[key] {
+		return // one at a time: the next compilation asks again
+	}
+	p.busy[key] = true
+	p.wait.Go(func() {
+		err := c.makePrecompiled(key, end)
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		delete(p.busy, key)
+		if err != nil {
+			p.failed[key] = true
+		}
+	})
+}
+
+// WaitPrecompiled waits until the precompiled headers that are being made are there.
+func (d *Driver) WaitPrecompiled() { d.cache.precompiling.wait.Wait() }
+
+// makePrecompiled compiles the preamble.
+func (c *compilation) makePrecompiled(key string, end int) error {
+	path := preamblePath(c.req.Path)
+	files := newSnapshot(c.files.texts, c.files.scans)
+	maps.Copy(files.views, c.files.views)
+	files.set(path, c.text[:end])
+	req := c.req
+	req.Path = path
+	r := &compilation{d: c.d, req: req, files: files, text: c.text[:end], clang: c.clang, plan: c.plan, dirty: c.dirty, preamble: true}
+	out, changed, err := r.run(context.Background())
+	switch {
+	case err != nil:
+		return err
+	case len(changed) > 0 || out.Object == nil:
+		return fmt.Errorf("%s: the preamble does not compile by itself, or changed", c.req.Path)
+	}
+	info := precompiledInfo{Inputs: map[string]string{}, Missing: out.Missing}
+	for _, file := range out.Files[1:] {
+		text, ok := out.Sources[file]
+		if !ok {
+			continue // looked for by __has_include, or a compilation database
+		}
+		sum := sha256.Sum256(text)
+		info.Inputs[file] = hex.EncodeToString(sum[:])
+		info.Headers = append(info.Headers, file)
+	}
+	for _, d := range out.Diagnostics {
+		info.Diagnostics = append(info.Diagnostics, renamed(d, path, c.req.Path))
+	}
+	data, err := json.Marshal(info)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(c.d.PrecompiledDir, 0o700); err != nil {
+		return err
+	}
+	temp, err := os.MkdirTemp(c.d.PrecompiledDir, ".new-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(temp)
+	for name, content := range map[string][]byte{precompiledFile: out.Object, precompiledInfoFile: data} {
+		if err := os.WriteFile(filepath.Join(temp, name), content, 0o600); err != nil {
+			return err
+		}
+	}
+	dir := filepath.Join(c.d.PrecompiledDir, key)
+	old := dir + ".old"
+	_ = os.Rename(dir, old) // one that holds no more
+	err = os.Rename(temp, dir)
+	_ = os.RemoveAll(old)
+	prunePrecompiled(c.d.PrecompiledDir)
+	return err
+}
+
+// renamed gives a diagnostic another file's name for one.
+func renamed(d Diagnostic, from, to string) Diagnostic {
+	if d.File == from {
+		d.File = to
+	}
+	d.Notes = slices.Clone(d.Notes)
+	for i := range d.Notes {
+		d.Notes[i] = renamed(d.Notes[i], from, to)
+	}
+	return d
+}
+
+// prunePrecompiled removes the precompiled headers that were not used for longest, where
+// there are too many.
+func prunePrecompiled(dir string) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	type header struct {
+		path string
+		used time.Time
+		size int64
+	}
+	var all []header
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil || !e.IsDir() {
+			continue
+		}
+		h := header{path: filepath.Join(dir, e.Name()), used: info.ModTime()}
+		if strings.HasPrefix(e.Name(), ".new-") || strings.HasSuffix(e.Name(), ".old") {
+			if time.Since(h.used) > time.Hour { // left by a process that was killed
+				_ = os.RemoveAll(h.path)
+			}
+			continue
+		}
+		if file, err := os.Stat(filepath.Join(h.path, precompiledFile)); err == nil {
+			h.size = file.Size()
+		}
+		all = append(all, h)
+	}
+	slices.SortFunc(all, func(a, b header) int { return b.used.Compare(a.used) })
+	total := int64(0)
+	for i, h := range all {
+		total += h.size
+		if i >= maxPrecompiled || i > 0 && total > maxPrecompiledBytes {
+			_ = os.RemoveAll(h.path)
+		}
+	}
+}
