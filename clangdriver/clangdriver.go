@@ -159,6 +159,9 @@ type Driver struct {
 
 var shared Driver
 
+// Shared is the Driver that the package's functions use.
+func Shared() *Driver { return &shared }
+
 // Compile compiles a source with a Driver that the process shares. The error is
 // a *NotFoundError, a *TimeoutError, a context error or a failure to run clang
 // at all; what clang says of the source is in Output.

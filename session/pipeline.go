@@ -45,6 +45,8 @@ type Request struct {
 	Section string // only programs of this section; empty: all
 	Program string // only the function of this name, wherever it is; empty: all
 	All     bool   // also functions of .text that belong to no hook
+	// Compiler compiles C sources; nil: one that all such requests share.
+	Compiler *clangdriver.Driver
 	// NoFacts leaves the facts per line out of the report. They cost a replay of
 	// the states.
 	NoFacts bool
@@ -127,3 +129,11 @@ type ProgramOutcome struct {
 // Run judges one file: settings, compile, object, platform and hooks, verifier
 // and explanation, in this order. It never returns nil.
 func Run(ctx context.Context, req Request) *Outcome { return run(ctx, req) }
+
+// compiler is the one that compiles sources of the request.
+func (r *Request) compiler() *clangdriver.Driver {
+	if r.Compiler != nil {
+		return r.Compiler
+	}
+	return clangdriver.Shared()
+}

@@ -126,7 +126,7 @@ func (p *pipeline) compile() error {
 		return nil
 	}
 	p.progress("compiling", "", 0, 0)
-	out, err := clangdriver.Compile(p.ctx, clangdriver.Request{
+	out, err := p.req.compiler().Compile(p.ctx, clangdriver.Request{
 		Path:     p.req.Path,
 		Platform: p.cfg.platformName(),
 		Overlay:  p.req.Overlay,

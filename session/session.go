@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"bpfls/clangdriver"
 	"bpfls/explain"
 	"bpfls/position"
 	"bpfls/settings"
@@ -19,6 +20,8 @@ import (
 type Options struct {
 	// Run judges one file; nil: the package's Run.
 	Run func(context.Context, Request) *Outcome
+	// Compiler compiles C sources; nil: one that all sessions share.
+	Compiler *clangdriver.Driver
 	// Log takes messages for those who look for a fault; nil: none.
 	Log *slog.Logger
 	// Workers is the number of files judged at once; 0: half of the processors, at

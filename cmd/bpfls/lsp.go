@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 
+	"bpfls/clangdriver"
 	"bpfls/lsp"
 	"bpfls/session"
 )
@@ -47,6 +50,7 @@ func (c *lspCmd) Run(p *program) error {
 		Doctor:  p.doctorText,
 		Without: c.without,
 		Started: started,
+		Session: session.Options{Compiler: &clangdriver.Driver{PrecompiledDir: cacheDir("precompiled")}},
 	})
 	switch {
 	case err == nil:
@@ -64,4 +68,13 @@ func (p *program) doctorText(ctx context.Context, path string, editor session.Ed
 	inner.ctx, inner.stdout, inner.stderr = ctx, &b, &b
 	inner.doctor(session.Request{Path: path, Choices: session.Choices{Editor: editor.Settings, Workspace: editor.Workspace}})
 	return b.String(), nil
+}
+
+// cacheDir is a directory for what can be made again; empty where the system has none.
+func cacheDir(name string) string {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(dir, "bpfls", name)
 }
