@@ -242,26 +242,7 @@ func (e *explainer) lines() (facts []LineFacts, total int) {
 		if e.insts[slot].Slots == 0 && slot > 0 && e.insts[slot-1].Slots == 2 {
 			continue
 		}
-		points := e.Result.Points(slot)
-		checks, proven, reached := 0, 0, false
-		for _, p := range points {
-			all := e.Result.Checks(p)
-			for _, c := range all {
-				checks++
-				if c.Unreachable {
-					continue
-				}
-				reached = true
-				if c.Proven {
-					proven++
-				}
-			}
-			if len(all) == 0 && !reached {
-				if s := e.Result.Before(p); s != nil && !s.Bottom() {
-					reached = true
-				}
-			}
-		}
+		checks, proven, reached := e.Result.Tally(slot)
 		total += checks
 		l, ok := e.Program.Line(slot)
 		if !ok || l.Line == 0 {

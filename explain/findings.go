@@ -109,28 +109,21 @@ func (e *explainer) unproven() []unproven {
 	for _, f := range e.Result.Failures {
 		labels[key{f.Slot, fmt.Sprint(f.CallPath), f.Check.Text}] = f
 	}
-	for slot := range e.insts {
-		for _, p := range e.Result.Points(slot) {
-			path := fmt.Sprint(p.CallPath)
-			for i, c := range e.Result.Checks(p) {
-				if c.Proven || c.Unreachable {
-					continue
-				}
-				u := unproven{id: checkID{slot, path, i}, label: label(p), point: p, check: c.Check, message: c.Message}
-				if u.message != "" && c.Check.Text != "" {
-					u.message += " (" + c.Check.Text + ")"
-				}
-				k := key{slot, path, c.Check.Text}
-				if f, ok := labels[k]; ok {
-					u.label, u.message = f.Label, f.Message
-					delete(labels, k)
-				}
-				if c.Root != nil {
-					u.root = &checkID{c.Root.Point.Slot, fmt.Sprint(c.Root.Point.CallPath), c.Root.Check}
-				}
-				all = append(all, u)
-			}
+	for _, c := range e.Result.Unproven() {
+		path := fmt.Sprint(c.Point.CallPath)
+		u := unproven{id: checkID{c.Point.Slot, path, c.Index}, label: label(c.Point), point: c.Point, check: c.Status.Check, message: c.Status.Message}
+		if u.message != "" && u.check.Text != "" {
+			u.message += " (" + u.check.Text + ")"
 		}
+		k := key{u.id.slot, path, u.check.Text}
+		if f, ok := labels[k]; ok {
+			u.label, u.message = f.Label, f.Message
+			delete(labels, k)
+		}
+		if root := c.Status.Root; root != nil {
+			u.root = &checkID{root.Point.Slot, fmt.Sprint(root.Point.CallPath), root.Check}
+		}
+		all = append(all, u)
 	}
 	// Every failure of the verdict's run is told, found among the checks or not.
 	for _, f := range e.Result.Failures {

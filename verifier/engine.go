@@ -86,6 +86,11 @@ type run struct {
 	emptyMeets  map[cfg.NodeID]bool // see noteEmptyMeet
 	assumptions []Assumption        // checks that are taken for granted
 
+	// base is a run that found failures, of which this one takes over what lies before
+	// the first of them; taken says of which nodes.
+	base  *run
+	taken []bool
+
 	// Of a run that goes on behind failures:
 	assuming bool
 	missed   [][]*failure // by node
@@ -148,9 +153,15 @@ func (p *program) init(in Input, g *cfg.Graph) {
 // counter returns the variable of a counter node.
 func (p *program) counter(id cfg.NodeID) zone.Var { return p.counters[id] }
 
-func newRun(in Input, g *cfg.Graph, limits Limits, cancelled *atomic.Bool) *run {
-	r := &run{max: limits, cancelled: cancelled, stopAt: cfg.NoNode}
+// newRun prepares a run. base, if not nil, is a run of the same program whose states
+// it may take over; it shares base's variables.
+func newRun(in Input, g *cfg.Graph, limits Limits, cancelled *atomic.Bool, base *run) *run {
+	r := &run{max: limits, cancelled: cancelled, stopAt: cfg.NoNode, base: base}
 	r.init(in, g)
+	if base != nil {
+		r.tab, r.numbers = base.tab, base.numbers
+		r.taken = make([]bool, len(g.Nodes))
+	}
 	for d := range 7 {
 		r.tab.SetFrameName(d, strings.TrimSuffix(savedPrefix(d), "/"))
 	}
@@ -256,13 +267,17 @@ func (r *run) constantLimits() state {
 }
 
 // solve runs the analysis from the given entry state.
-func (r *run) solve(entry state) error {
+func (r *run) solve(start state) error {
 	for i := range r.loops {
-		if !entry.bottom() {
-			r.mutZone(&entry).AssignConst(r.tab.Loop(i), 0)
+		if !start.bottom() {
+			r.mutZone(&start).AssignConst(r.tab.Loop(i), 0)
 		}
 	}
-	r.visit(r.g.Entry(), entry)
+	if first := r.g.WTO.Position[r.g.Entry()]; r.takeOver(first, first+1) {
+		r.drop(&start)
+	} else {
+		r.visit(r.g.Entry(), start)
+	}
 	r.pass(0, int32(len(r.g.WTO.Order)))
 	if r.stop == nil {
 		r.stop = r.tab.Err()
@@ -277,15 +292,52 @@ func (r *run) pass(begin, end int32) {
 	for i := begin; i < end && r.stop == nil; {
 		id := order[i]
 		if c := r.cycleOf[id]; c >= 0 {
+			if next := r.g.WTO.Cycles[c].End; r.takeOver(i, next) {
+				i = next
+				continue
+			}
 			r.cycle(c)
 			i = r.g.WTO.Cycles[c].End
 			continue
 		}
-		if id != r.g.Entry() && !r.inner[id] {
+		if id != r.g.Entry() && !r.inner[id] && !r.takeOver(i, i+1) {
 			r.visit(id, r.joinPredecessors(id))
 		}
 		i++
 	}
+}
+
+// takeOver gives the nodes in a range of the order, a cycle or one node with its chain,
+// the states that base has there, if those cannot be others: no node of them failed
+// in base, and what leads to them was taken over too.
+func (r *run) takeOver(begin, end int32) bool {
+	if r.base == nil {
+		return false
+	}
+	nodes := r.g.WTO.Order[begin:end]
+	if end-begin == 1 {
+		nodes = nil
+		for n := r.g.WTO.Order[begin]; n != cfg.NoNode; n = r.next[n] {
+			nodes = append(nodes, n)
+		}
+	}
+	for _, id := range nodes {
+		if r.base.fail[id] != nil {
+			return false
+		}
+		for _, p := range r.g.Predecessors(id) {
+			at := r.g.WTO.Position[p]
+			if inside := at >= begin && at < end || r.inner[id]; !inside && at >= 0 && !r.taken[p] {
+				return false
+			}
+		}
+	}
+	for _, id := range nodes {
+		r.taken[id] = true
+		r.pre[id], r.post[id], r.reached[id] = r.base.pre[id].share(), r.base.post[id].share(), r.base.reached[id]
+		r.kept += r.pre[id].bytes() + r.post[id].bytes()
+	}
+	return true
 }
 
 // joinPredecessors returns the join of the states behind all predecessors.
@@ -685,7 +737,7 @@ func analyze(ctx context.Context, in Input, opt Options) (*Result, error) {
 	limits := opt.Limits.withDefaults(len(g.Nodes))
 	var cancelled atomic.Bool
 	defer context.AfterFunc(ctx, func() { cancelled.Store(true) })()
-	r := newRun(in, g, limits, &cancelled)
+	r := newRun(in, g, limits, &cancelled, nil)
 	r.assumptions = opt.Assume
 	if opt.ContinueAfterFailure {
 		r.goOn()

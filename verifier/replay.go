@@ -74,7 +74,7 @@ func (a *analysis) behind() *run {
 		// ending soon, the verdict's run has to do.
 		limits := a.limits
 		limits.Visits = min(limits.Visits, 10_000+100*len(a.run.g.Nodes))
-		r := newRun(a.in, a.run.g, limits, new(atomic.Bool))
+		r := newRun(a.in, a.run.g, limits, new(atomic.Bool), a.run)
 		r.assumptions = a.run.assumptions
 		r.goOn()
 		r.solve(r.entry())

@@ -199,6 +199,7 @@ func (s *slicer) at(id cfg.NodeID) *state {
 // runNode runs a node as advance does, but records nothing. failed, if not nil, is told
 // which checks could not be proven.
 func (s *slicer) runNode(st *state, id cfg.NodeID, failed func(check int)) {
+	s.suppose(st, id)
 	if st.bottom() {
 		return
 	}

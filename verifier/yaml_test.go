@@ -187,7 +187,7 @@ func (c *yamlCase) analyze(observed []yamlObservation) (post, messages []string,
 	for id := range g.Nodes {
 		texts[id] = g.InstText(cfg.NodeID(id))
 	}
-	r := newRun(in, g, Limits{}.withDefaults(math.MaxInt32), new(atomic.Bool))
+	r := newRun(in, g, Limits{}.withDefaults(math.MaxInt32), new(atomic.Bool), nil)
 	entry, err := r.parseState(c.Pre)
 	if err != nil {
 		return nil, nil, err
