@@ -56,8 +56,8 @@ func (p *patch) section(name string) []byte {
 // symbol returns the symbol table entry of a symbol.
 func (p *patch) symbol(name string) []byte {
 	p.t.Helper()
-	for i := range p.f.symbols {
-		if p.f.symbols[i].name == name {
+	for i := range p.f.count {
+		if p.f.symbol(i).name == name {
 			return p.section(".symtab")[i*24 : i*24+24]
 		}
 	}

@@ -89,11 +89,12 @@ func (f *elfFile) relocateData(section int, data []byte, spread bool) error {
 			default:
 				return fmt.Errorf("relocation %s at offset %d", RelocationName(rel.typ), rel.offset)
 			}
-			if rel.offset > uint64(len(data)) || width > uint64(len(data))-rel.offset || int64(rel.symbol) >= int64(len(f.symbols)) {
+			if rel.offset > uint64(len(data)) || width > uint64(len(data))-rel.offset || int64(rel.symbol) >= int64(f.count) {
 				return fmt.Errorf("relocation at offset %d out of bounds", rel.offset)
 			}
 			b := data[rel.offset:]
-			value := f.symbols[rel.symbol].value
+			sym := f.symbol(int(rel.symbol))
+			value := sym.value
 			switch {
 			case table.typ == shtRela:
 				value += uint64(rel.addend)
@@ -103,7 +104,7 @@ func (f *elfFile) relocateData(section int, data []byte, spread bool) error {
 				value += uint64(f.u32(b))
 			}
 			if width == 8 {
-				if s := int(f.symbols[rel.symbol].section); spread && s < len(f.sections) && f.sections[s].flags&shfExecinstr != 0 {
+				if s := int(sym.section); spread && s < len(f.sections) && f.sections[s].flags&shfExecinstr != 0 {
 					value += uint64(s) << spreadBits
 				}
 				f.order.PutUint64(b, value)

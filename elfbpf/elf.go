@@ -102,7 +102,9 @@ type elfFile struct {
 	class    byte
 	sections []elfSection
 	byName   map[string]int // first section of each name
-	symbols  []symbol
+	symbols  []byte         // the symbol table
+	names    stringTable    // of the symbols
+	count    int            // of the symbols
 
 	mu     sync.Mutex // guards the sections' data
 	file   io.ReaderAt
@@ -351,23 +353,36 @@ func (f *elfFile) readSymbols() *Error {
 	if int(table.link) >= len(f.sections) || !f.sections[table.link].present {
 		return f.fail(".symtab", "Invalid symbol string table link in ELF file "+f.name, "compile the source again: the symbol table is damaged")
 	}
-	strings := cString(f.contents(&f.sections[table.link]))
-	f.symbols = make([]symbol, len(data)/size)
-	for i := range f.symbols {
-		b := data[i*size : i*size+size]
-		s := &f.symbols[i]
-		s.name, _ = strings.at(f.u32(b))
-		var info byte
-		if f.class == class32 {
-			s.value, s.size = uint64(f.u32(b[4:])), uint64(f.u32(b[8:]))
-			info, s.section = b[12], f.u16(b[14:])
-		} else {
-			info, s.section = b[4], f.u16(b[6:])
-			s.value, s.size = f.u64(b[8:]), f.u64(b[16:])
-		}
-		s.typ, s.bind = info&0xf, info>>4
-	}
+	f.names = cString(f.contents(&f.sections[table.link]))
+	f.symbols, f.count = data, len(data)/size
 	return nil
+}
+
+// symbol returns an entry of the symbol table. Most of them are labels that nothing
+// asks for.
+func (f *elfFile) symbol(i int) symbol {
+	s := symbol{section: f.symbolSection(i)}
+	var info byte
+	if f.class == class32 {
+		b := f.symbols[i*16:][:16]
+		s.name, _ = f.names.at(f.u32(b))
+		s.value, s.size = uint64(f.u32(b[4:])), uint64(f.u32(b[8:]))
+		info = b[12]
+	} else {
+		b := f.symbols[i*24:][:24]
+		s.name, _ = f.names.at(f.u32(b))
+		s.value, s.size = f.u64(b[8:]), f.u64(b[16:])
+		info = b[4]
+	}
+	s.typ, s.bind = info&0xf, info>>4
+	return s
+}
+
+func (f *elfFile) symbolSection(i int) uint16 {
+	if f.class == class32 {
+		return f.u16(f.symbols[i*16+14:])
+	}
+	return f.u16(f.symbols[i*24+6:])
 }
 
 // stringTable is a table of NUL-terminated strings, converted once so that the

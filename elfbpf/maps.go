@@ -369,7 +369,7 @@ func (r *reader) legacyMaps() (*mapTable, error) {
 		var size, end uint64
 		named, outside := false, false
 		for _, n := range symbols {
-			sym := &f.symbols[n]
+			sym := f.symbol(int(n))
 			if sym.name == "" {
 				continue
 			}
@@ -425,10 +425,13 @@ func (r *reader) legacyMaps() (*mapTable, error) {
 	for i := range records {
 		table.maps = append(table.maps, records[i].Map)
 	}
-	for i := range f.symbols {
-		sym := &f.symbols[i]
-		size, ok := recordSizes[sym.section]
-		if !ok || sym.name == "" {
+	for i := range f.count {
+		size, ok := recordSizes[f.symbolSection(i)]
+		if !ok {
+			continue
+		}
+		sym := f.symbol(i)
+		if sym.name == "" {
 			continue
 		}
 		if sym.value%size != 0 || sym.value >= f.sections[sym.section].size {

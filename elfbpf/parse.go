@@ -191,8 +191,8 @@ func (r *reader) sectionError(section int, reason string) *Error {
 func (r *reader) indexSymbols() {
 	n := len(r.f.sections)
 	r.start = make([]int32, n+1)
-	for i := range r.f.symbols {
-		if s := int(r.f.symbols[i].section); s < n {
+	for i := range r.f.count {
+		if s := int(r.f.symbolSection(i)); s < n {
 			r.start[s+1]++
 		}
 	}
@@ -201,8 +201,8 @@ func (r *reader) indexSymbols() {
 	}
 	r.bySection = make([]int32, r.start[n])
 	next := append([]int32(nil), r.start[:n]...)
-	for i := range r.f.symbols {
-		if s := int(r.f.symbols[i].section); s < n {
+	for i := range r.f.count {
+		if s := int(r.f.symbolSection(i)); s < n {
 			r.bySection[next[s]] = int32(i)
 			next[s]++
 		}
@@ -221,7 +221,7 @@ func (r *reader) functionsOf(section int) []function {
 	}
 	var list []function
 	for _, n := range r.symbolsOf(section) {
-		if s := &r.f.symbols[n]; s.typ == sttFunc && s.name != "" {
+		if s := r.f.symbol(int(n)); s.typ == sttFunc && s.name != "" {
 			list = append(list, function{s.value, s.name, s.name})
 		}
 	}
@@ -399,12 +399,12 @@ func (r *reader) loadSection(section int, programs []*program, unresolved map[st
 			if offset%isa.SlotSize != 0 {
 				return r.sectionError(section, "Unaligned relocation offset").advise(fmt.Sprintf("the relocation at offset %d is not at an instruction", rel.offset))
 			}
-			sym := &r.f.symbols[rel.symbol]
+			sym := r.f.symbol(int(rel.symbol))
 			slot := int(offset / isa.SlotSize)
 			if int(offset) < p.Size {
-				p.Relocs = append(p.Relocs, Relocation{Offset: int(offset), Type: rel.typ, Symbol: r.symbolName(sym), Addend: rel.addend})
+				p.Relocs = append(p.Relocs, Relocation{Offset: int(offset), Type: rel.typ, Symbol: r.symbolName(&sym), Addend: rel.addend})
 			}
-			ok, err := r.relocate(p, slot, sym, rel.addend)
+			ok, err := r.relocate(p, slot, &sym, rel.addend)
 			if err != nil {
 				return r.sectionError(section, err.Error())
 			}
@@ -502,7 +502,7 @@ func (r *reader) sectionRelocations(section int) ([]relocation, error) {
 		if rel.typ == RelocNone && rel.symbol == 0 {
 			continue
 		}
-		if int64(rel.symbol) >= int64(len(r.f.symbols)) {
+		if int64(rel.symbol) >= int64(r.f.count) {
 			return nil, r.sectionError(section, fmt.Sprintf("Invalid relocation symbol index %d in section %s", rel.symbol, name))
 		}
 		out = append(out, rel)
@@ -585,8 +585,9 @@ func (o *Object) Relocations(section string) []Relocation {
 		}
 		for _, rel := range list {
 			entry := Relocation{Offset: int(rel.offset), Type: rel.typ, Addend: rel.addend}
-			if int64(rel.symbol) < int64(len(f.symbols)) {
-				entry.Symbol = o.reader.symbolName(&f.symbols[rel.symbol])
+			if int64(rel.symbol) < int64(f.count) {
+				sym := f.symbol(int(rel.symbol))
+				entry.Symbol = o.reader.symbolName(&sym)
 			}
 			out = append(out, entry)
 		}
@@ -603,7 +604,7 @@ func (o *Object) Symbols(section string) []Symbol {
 	}
 	var out []Symbol
 	for _, n := range r.symbolsOf(i) {
-		if s := &r.f.symbols[n]; s.name != "" && s.typ != sttSection {
+		if s := r.f.symbol(int(n)); s.name != "" && s.typ != sttSection {
 			out = append(out, Symbol{Name: s.name, Offset: s.value, Size: s.size, Function: s.typ == sttFunc})
 		}
 	}
