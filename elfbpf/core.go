@@ -123,7 +123,7 @@ func (r *reader) relocateCORE() error {
 			if p == nil {
 				return fmt.Errorf("Failed to find program for CO-RE relocation at instruction offset %d in section %s", rel.offset, name)
 			}
-			if err := r.types.apply(p, rel); err != nil {
+			if err := r.applyCORE(p, rel); err != nil {
 				return err
 			}
 		}
@@ -152,7 +152,7 @@ type covering struct {
 }
 
 func (c *covering) add(p *program) {
-	end := uint64(p.Offset) + uint64(len(p.Code))*isa.SlotSize
+	end := uint64(p.Offset) + uint64(p.ownSlots)*isa.SlotSize
 	if n := len(c.programs); n > 0 {
 		c.mixed = c.mixed || c.programs[n-1].Offset > p.Offset
 		end = max(end, c.ends[n-1])
@@ -162,7 +162,7 @@ func (c *covering) add(p *program) {
 
 func (c *covering) find(offset uint32, steps *int) *program {
 	covers := func(p *program) bool {
-		return int64(offset) >= int64(p.Offset) && int64(offset) < int64(p.Offset)+int64(len(p.Code))*isa.SlotSize
+		return int64(offset) >= int64(p.Offset) && int64(offset) < int64(p.Offset)+int64(p.ownSlots)*isa.SlotSize
 	}
 	if c.mixed {
 		for _, p := range c.programs {
@@ -202,17 +202,29 @@ type coreField struct {
 	member uint32 // encoded offset of the last member; 0 if it was an array's element
 }
 
-// apply changes the instruction that a CO-RE relocation is about.
-func (t *btfTypes) apply(p *program, rel coreRelocation) error {
+// applyCORE applies a CO-RE relocation of a program.
+func (r *reader) applyCORE(p *program, rel coreRelocation) error {
 	offset := rel.offset - uint32(p.Offset)
 	if offset%isa.SlotSize != 0 {
 		return errors.New("CO-RE relocation offset is not instruction-aligned")
 	}
 	slot := int(offset / isa.SlotSize)
-	in := &p.Code[slot]
-	if in.Op == 0 && slot > 0 && p.Code[slot-1].Op == isa.OpLDDW {
+	code := p.Code
+	if code == nil { // of a program that nobody wants: the relocation is only checked
+		first := max(slot-1, 0)
+		data := r.f.passing(&r.f.sections[p.section], &r.codeWindow)
+		code = isa.AppendSlots(nil, data[p.Offset+first*isa.SlotSize:p.Offset+(slot+1)*isa.SlotSize], r.f.order)
+		slot -= first
+	}
+	in := &code[slot]
+	if in.Op == 0 && slot > 0 && code[slot-1].Op == isa.OpLDDW {
 		return fmt.Errorf("CO-RE relocation at offset %d targets LDDW continuation slot", rel.offset)
 	}
+	return r.types.apply(in, rel)
+}
+
+// apply changes the instruction that a CO-RE relocation is about.
+func (t *btfTypes) apply(in *isa.Slot, rel coreRelocation) error {
 	immediate := func(v uint64) error {
 		if v > math.MaxInt32 {
 			return errors.New("narrowing_error")

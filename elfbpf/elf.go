@@ -307,7 +307,37 @@ func (f *elfFile) contents(s *elfSection) []byte {
 	return s.data
 }
 
-// prefetch reads what a verdict needs: everything but debugging information, which
+// window is a part of the file that was read last.
+type window struct {
+	offset uint64
+	data   []byte
+}
+
+// passing is contents for those who do not keep it: it is valid until the next call
+// with the same window. Sections of code and their relocations follow one another in
+// the file, so that one reading of it serves several.
+func (f *elfFile) passing(s *elfSection, w *window) []byte {
+	if _, ok := f.file.(inMemory); ok || s.data != nil || !s.present {
+		return f.contents(s)
+	}
+	if s.size == 0 {
+		return []byte{}
+	}
+	if s.offset < w.offset || s.offset+s.size > w.offset+uint64(len(w.data)) {
+		const usual = 64 << 10
+		w.offset, w.data = s.offset, slices.Grow(w.data[:0], max(usual, int(s.size)))
+		n, err := f.file.ReadAt(w.data[:max(usual, s.size)], int64(s.offset))
+		if w.data = w.data[:n]; uint64(n) < s.size {
+			if f.failed == nil {
+				f.failed = err
+			}
+			return make([]byte, s.size)
+		}
+	}
+	return w.data[s.offset-w.offset:][:s.size:s.size]
+}
+
+// prefetch reads what a verdict needs besides code: not debugging information, which
 // is more than half of most objects. Neighbours are read at once.
 func (f *elfFile) prefetch() {
 	if _, ok := f.file.(inMemory); ok {
@@ -316,8 +346,8 @@ func (f *elfFile) prefetch() {
 	var list []*elfSection
 	for i := range f.sections {
 		s := &f.sections[i]
-		debug := strings.HasPrefix(s.name, ".debug") || strings.HasPrefix(s.name, ".rel.debug") || strings.HasPrefix(s.name, ".rel.BTF")
-		if s.present && s.data == nil && s.size > 0 && !debug {
+		later := s.flags&shfExecinstr != 0 || s.typ == shtRel || s.typ == shtRela || strings.HasPrefix(s.name, ".debug")
+		if s.present && s.data == nil && s.size > 0 && !later {
 			list = append(list, s)
 		}
 	}
@@ -415,6 +445,11 @@ type relocation struct {
 
 // relocations reads a relocation table; false if it is malformed.
 func (f *elfFile) relocations(s *elfSection) ([]relocation, bool) {
+	return f.appendRelocations(nil, s, f.contents(s))
+}
+
+// appendRelocations reads a relocation table from its data.
+func (f *elfFile) appendRelocations(list []relocation, s *elfSection, data []byte) ([]relocation, bool) {
 	if s.typ != shtRel && s.typ != shtRela {
 		return nil, false
 	}
@@ -428,13 +463,13 @@ func (f *elfFile) relocations(s *elfSection) ([]relocation, bool) {
 	case rela:
 		size = 24
 	}
-	data := f.contents(s)
 	if s.entsize != uint64(size) || data == nil || len(data)%size != 0 {
 		return nil, false
 	}
-	list := make([]relocation, len(data)/size)
+	list = slices.Grow(list[:0], len(data)/size)[:len(data)/size]
 	for i := range list {
 		b := data[i*size : i*size+size]
+		list[i] = relocation{}
 		r := &list[i]
 		if is32 {
 			r.offset = uint64(f.u32(b))

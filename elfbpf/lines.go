@@ -24,12 +24,12 @@ func (r *reader) readLines() {
 	var programs []*program
 	records := map[string][]lineRecord{} // of the sections that they are of
 	for _, p := range r.programs {
-		if r.opt.Lines != nil && !r.opt.Lines(p.Program) {
+		if !p.wanted {
 			continue
 		}
 		programs = append(programs, p)
 		if p.pieces == nil {
-			p.pieces = []piece{{0, p.Section, p.Offset, len(p.Code)}}
+			p.pieces = []piece{{0, p.Section, p.Offset, p.ownSlots}}
 		}
 		for _, piece := range p.pieces {
 			records[piece.section] = nil

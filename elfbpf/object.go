@@ -14,9 +14,9 @@ import (
 // everything.
 type Options struct {
 	Platform *platform.Platform // record sizes, builtins, kernel functions; required
-	// Lines says which programs are given Lines; nil: all. Large objects have tens of
-	// thousands.
-	Lines func(*Program) bool
+	// Wanted says which programs are read; nil: all. The others, too, are checked for
+	// what rejects the object, but have neither Code nor Lines, Subs and Relocs.
+	Wanted func(*Program) bool
 }
 
 // Object is a parsed BPF object. It is safe for use by several goroutines.

@@ -1,9 +1,11 @@
 package elfbpf
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -33,8 +35,14 @@ type reader struct {
 	maps     *mapTable
 	kfuncs   map[string]kfunc
 	programs []*program
-	slots    int // in all programs
-	relocs   int // read for all sections
+	slots    int                      // in all programs
+	relocs   int                      // read for all sections
+	byName   map[programName]*program // the first of each name
+
+	// Of the section that is being read.
+	code                     []isa.Slot
+	relocations              []relocation
+	codeWindow, relocsWindow window
 	// tables are, by section, the first relocation table that says it is for it.
 	tables map[int]*elfSection
 }
@@ -52,11 +60,21 @@ type program struct {
 	section int // index
 	calls   []localCall
 	called  map[int]bool // slots of calls
-	// ownSlots is the length of its code before subprograms are appended.
-	ownSlots int
-	pieces   []piece
-	done     bool
-	active   bool // its subprograms are being appended
+	wanted  bool
+	// ownSlots is the length of its code before subprograms are appended, and slots
+	// with those that were.
+	ownSlots, slots int
+	pieces          []piece
+	done            bool
+	active          bool // its subprograms are being appended
+}
+
+// programName tells programs apart as calls do.
+type programName struct{ section, name string }
+
+// callee finds the function that a call names; nil if there is none.
+func (r *reader) callee(c localCall) *program {
+	return r.byName[programName{r.f.sections[c.section].name, c.name}]
 }
 
 // piece is a function's code in a program.
@@ -111,8 +129,14 @@ func Open(name string, file io.ReaderAt, size int64, opt Options) (*Object, erro
 		return nil, err
 	}
 	o.Programs = make([]*Program, len(r.programs))
+	r.byName = make(map[programName]*program, len(r.programs))
 	for i, p := range r.programs {
 		o.Programs[i] = p.Program
+		p.wanted = opt.Wanted == nil || opt.Wanted(p.Program)
+		name := programName{p.Section, p.Name}
+		if _, ok := r.byName[name]; !ok {
+			r.byName[name] = p
+		}
 	}
 	if s := f.section(".BTF"); s != nil {
 		r.types, r.btfErr = readBTF(f, f.contents(s))
@@ -130,6 +154,7 @@ func Open(name string, file io.ReaderAt, size int64, opt Options) (*Object, erro
 		o.Maps = r.maps.maps
 	}
 	r.readContexts()
+	r.code, r.relocations, r.codeWindow, r.relocsWindow = nil, nil, window{}, window{}
 	if f.failed != nil {
 		return nil, f.unread()
 	}
@@ -303,10 +328,13 @@ func (r *reader) load() error {
 		for end < len(r.programs) && r.programs[end].section == section {
 			end++
 		}
-		if err := r.loadSection(section, r.programs[at:end], unresolved); err != nil {
+		if err := r.loadSection(section, r.programs[at:end], nil, unresolved); err != nil {
 			return err
 		}
 		at = end
+	}
+	if err := r.loadCallees(); err != nil {
+		return err
 	}
 	if r.types != nil {
 		if err := r.relocateCORE(); err != nil {
@@ -338,14 +366,61 @@ func unresolvedAdvice(list []string) string {
 	return "define the functions and variables in this source file, or make the functions static inline"
 }
 
-// loadSection reads the code of the programs of one section and relocates it.
-func (r *reader) loadSection(section int, programs []*program, unresolved map[string][]string) error {
+// loadCallees reads the code of functions that nobody asked for but that a wanted
+// program calls.
+func (r *reader) loadCallees() error {
+	if r.opt.Wanted == nil {
+		return nil
+	}
+	var stack []*program
+	for _, p := range r.programs {
+		if p.wanted {
+			stack = append(stack, p)
+		}
+	}
+	for len(stack) > 0 {
+		p := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		for _, c := range p.calls {
+			if c.section >= len(r.f.sections) {
+				continue
+			}
+			sub := r.callee(c)
+			if sub == nil || sub.Code != nil {
+				continue
+			}
+			slots, relocs := r.slots, r.relocs
+			sub.calls, sub.called = nil, nil
+			first, _ := slices.BinarySearchFunc(r.programs, sub, func(p, sub *program) int {
+				return cmp.Or(cmp.Compare(p.section, sub.section), cmp.Compare(p.Offset, sub.Offset))
+			})
+			end := first
+			for end < len(r.programs) && r.programs[end].section == sub.section {
+				end++
+			}
+			if err := r.loadSection(sub.section, r.programs[first:end], sub, map[string][]string{}); err != nil {
+				return err
+			}
+			r.slots, r.relocs = slots, relocs // they were counted before
+			stack = append(stack, sub)
+		}
+	}
+	return nil
+}
+
+// loadSection reads the code of the programs of one section and relocates it: of all
+// of them, keeping what is wanted, or of one of them alone, which is kept.
+func (r *reader) loadSection(section int, programs []*program, only *program, unresolved map[string][]string) error {
 	s := &r.f.sections[section]
 	if s.size%isa.SlotSize != 0 {
 		return r.sectionError(section, "Invalid argument to vector_of").advise(
 			fmt.Sprintf("its size, %d bytes, is not a multiple of 8: it does not hold whole instructions", s.size))
 	}
-	code := isa.Slots(r.f.contents(s), r.f.order)
+	code := isa.AppendSlots(r.code[:0], r.f.passing(s, &r.codeWindow), r.f.order)
+	r.code = code
+	if r.opt.Wanted == nil {
+		r.code = nil // it is kept
+	}
 	relocs, err := r.sectionRelocations(section)
 	if err != nil {
 		return err
@@ -362,11 +437,15 @@ func (r *reader) loadSection(section int, programs []*program, unresolved map[st
 	}
 	spans := spans{code: code}
 	for n, p := range programs {
+		if only != nil && p != only {
+			continue
+		}
+		keep := p.wanted || p == only
 		first := p.Offset / isa.SlotSize
 		end := spans.end(first, first+p.Size/isa.SlotSize)
 		for _, next := range programs[n+1:] {
 			// Functions that the program reaches without a relocation.
-			if next.Offset >= end*isa.SlotSize {
+			if next.Offset >= end*isa.SlotSize || !keep {
 				break
 			}
 			p.Subs = append(p.Subs, Subprogram{
@@ -377,9 +456,11 @@ func (r *reader) loadSection(section int, programs []*program, unresolved map[st
 		if r.slots += end - first; r.slots > mostObjectSlots {
 			return r.tooLarge(p)
 		}
+		p.ownSlots, p.slots = end-first, end-first
 		p.Code = code[first:end:end]
-		if end*isa.SlotSize > p.Offset+p.Size {
-			// It shares code with the programs behind it, which are relocated on their own.
+		if end*isa.SlotSize > p.Offset+p.Size || keep && r.opt.Wanted != nil {
+			// It shares code with the programs behind it, which are relocated on their
+			// own, or with those of the sections that are read next.
 			p.Code = append(make([]isa.Slot, 0, end-first), p.Code...)
 		}
 		low, high := uint64(first)*isa.SlotSize, uint64(end)*isa.SlotSize
@@ -390,7 +471,7 @@ func (r *reader) loadSection(section int, programs []*program, unresolved map[st
 			mine = append([]int32(nil), mine...)
 			sort.Slice(mine, func(i, j int) bool { return mine[i] < mine[j] })
 		}
-		if len(mine) > 0 {
+		if len(mine) > 0 && keep {
 			p.Relocs = make([]Relocation, 0, len(mine))
 		}
 		for _, n := range mine {
@@ -401,7 +482,7 @@ func (r *reader) loadSection(section int, programs []*program, unresolved map[st
 			}
 			sym := r.f.symbol(int(rel.symbol))
 			slot := int(offset / isa.SlotSize)
-			if int(offset) < p.Size {
+			if int(offset) < p.Size && keep {
 				p.Relocs = append(p.Relocs, Relocation{Offset: int(offset), Type: rel.typ, Symbol: r.symbolName(&sym), Addend: rel.addend})
 			}
 			ok, err := r.relocate(p, slot, &sym, rel.addend)
@@ -421,6 +502,9 @@ func (r *reader) loadSection(section int, programs []*program, unresolved map[st
 		}
 		if err := r.callsWithoutRelocation(p, len(code)); err != nil {
 			return r.sectionError(section, err.Error())
+		}
+		if !keep {
+			p.Code = nil
 		}
 	}
 	return nil
@@ -485,7 +569,8 @@ func (r *reader) sectionRelocations(section int) ([]relocation, error) {
 		return nil, nil
 	}
 	name := r.f.sections[section].name
-	list, ok := r.f.relocations(table)
+	list, ok := r.f.appendRelocations(r.relocations, table, r.f.passing(table, &r.relocsWindow))
+	r.relocations = list[:0]
 	if r.relocs += len(list); r.relocs > mostRelocations {
 		return nil, r.sectionError(section, fmt.Sprintf("the object has more than %d relocations", mostRelocations)).advise("the object is damaged: compile the source again")
 	}

@@ -228,21 +228,10 @@ var (
 // appendAll appends to every program the functions that it calls. An error is
 // one of all programs that have none yet.
 func (r *reader) appendAll() error {
-	type key struct{ section, name string }
-	byName := make(map[key]*program, len(r.programs))
-	for _, p := range r.programs {
-		k := key{p.Section, p.Name}
-		if _, ok := byName[k]; !ok {
-			byName[k] = p
-		}
-	}
-	find := func(section int, name string) *program {
-		return byName[key{r.f.sections[section].name, name}]
-	}
 	failed := map[string]*Error{} // by section
 	var fatal error
 	for _, p := range r.programs {
-		reason, err := r.appendTo(p, find, 0)
+		reason, err := r.appendTo(p, 0)
 		if err != nil {
 			fatal = r.sectionError(p.section, err.Error())
 			break
@@ -262,7 +251,7 @@ func (r *reader) appendAll() error {
 // appendTo appends the functions that p calls behind it, each once, with what
 // they call behind them, and makes the calls go there. The reason says which
 // function is missing; the error rejects all programs.
-func (r *reader) appendTo(p *program, find func(section int, name string) *program, depth int) (reason string, err error) {
+func (r *reader) appendTo(p *program, depth int) (reason string, err error) {
 	if p.done {
 		return "", nil
 	}
@@ -273,31 +262,36 @@ func (r *reader) appendTo(p *program, find func(section int, name string) *progr
 		return "", fmt.Errorf("the functions call each other more than %d deep", deepestCalls)
 	}
 	p.active = true // stays so where a function is missing
-	p.ownSlots = len(p.Code)
-	p.pieces = []piece{{0, p.Section, p.Offset, p.ownSlots}}
+	kept := p.Code != nil
+	if kept {
+		p.pieces = []piece{{0, p.Section, p.Offset, p.ownSlots}}
+	}
 	if len(p.calls) > 0 {
 		starts := make(map[string]int, len(p.calls))
 		for _, c := range p.calls {
 			start, ok := starts[c.name]
 			if !ok {
-				start = len(p.Code)
+				start = p.slots
 				starts[c.name] = start
 				if c.section >= len(r.f.sections) {
 					return "", errors.New("Invalid section index")
 				}
-				sub := find(c.section, c.name)
+				sub := r.callee(c)
 				if sub == nil {
 					return "Subprogram not found: " + c.name, nil
 				}
 				if sub == p {
 					return "", errRecursion
 				}
-				if reason, err := r.appendTo(sub, find, depth+1); reason != "" || err != nil {
+				if reason, err := r.appendTo(sub, depth+1); reason != "" || err != nil {
 					return reason, err
 				}
-				r.slots += len(sub.Code)
-				if len(p.Code)+len(sub.Code) > mostProgramSlots || r.slots > mostObjectSlots {
+				r.slots += sub.slots
+				if p.slots += sub.slots; p.slots > mostProgramSlots || r.slots > mostObjectSlots {
 					return "", errors.New(r.tooLarge(p).Reason)
+				}
+				if !kept {
+					continue
 				}
 				p.Code = append(p.Code, sub.Code...)
 				for _, nested := range sub.pieces {
@@ -317,7 +311,9 @@ func (r *reader) appendTo(p *program, find func(section int, name string) *progr
 			if displacement > math.MaxInt32 || displacement < math.MinInt32 {
 				return "", errors.New("narrowing_error")
 			}
-			p.Code[c.slot].Imm = int32(displacement)
+			if kept {
+				p.Code[c.slot].Imm = int32(displacement)
+			}
 		}
 	}
 	p.active, p.done = false, true

@@ -3,6 +3,7 @@ package isa
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 )
 
 // The fields of an opcode (RFC 9669, section 3.2).
@@ -85,8 +86,14 @@ const SlotSize = 8
 // Slots reads instruction words from the bytes of a section; bytes behind the
 // last whole word are ignored. In a big-endian object the two register fields
 // change places too.
-func Slots(data []byte, order binary.ByteOrder) []Slot {
-	code := make([]Slot, len(data)/SlotSize)
+func Slots(data []byte, order binary.ByteOrder) []Slot { return AppendSlots(nil, data, order) }
+
+// AppendSlots is Slots, appending to code.
+func AppendSlots(code []Slot, data []byte, order binary.ByteOrder) []Slot {
+	n := len(code)
+	code = slices.Grow(code, len(data)/SlotSize)[:n+len(data)/SlotSize]
+	all := code
+	code = code[n:]
 	big := order == binary.ByteOrder(binary.BigEndian)
 	for i := range code {
 		b := data[i*SlotSize:][:SlotSize]
@@ -98,7 +105,7 @@ func Slots(data []byte, order binary.ByteOrder) []Slot {
 			code[i] = Slot{Op: uint8(v), Dst: Reg(v >> 8 & 0xf), Src: Reg(v >> 12 & 0xf), Off: int16(v >> 16), Imm: int32(v >> 32)}
 		}
 	}
-	return code
+	return all
 }
 
 // AppendBytes appends the encoding of code to b.

@@ -213,11 +213,11 @@ func (p *pipeline) parse() error {
 }
 
 func (p *pipeline) readObject() (*elfbpf.Object, error) {
-	return p.object.parse(p.out.Report.Path, elfbpf.Options{Platform: p.out.Platform, Lines: p.wantsLines})
+	return p.object.parse(p.out.Report.Path, elfbpf.Options{Platform: p.out.Platform, Wanted: p.wanted})
 }
 
-// wantsLines reports whether lines of a program can be needed.
-func (p *pipeline) wantsLines(prog *elfbpf.Program) bool {
+// wanted reports whether a program was asked for.
+func (p *pipeline) wanted(prog *elfbpf.Program) bool {
 	req := &p.req
 	return (req.Section == "" || req.Section == prog.Section) && (req.Program == "" || req.Program == prog.Name)
 }
