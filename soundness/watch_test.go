@@ -230,6 +230,7 @@ func (s *subject) execute(in interp.Input, limit int64, seen *coverage) (*interp
 		switch in.Kind {
 		case isa.Call, isa.CallBuiltin, isa.CallBTF, isa.CallX:
 			overwritten = overwritten || m.Stack.Pointers() < pointers
+			s.regs = [11]interp.Value{} // a packet that was moved leaves other words
 		case isa.Bin:
 			if v := &m.Regs[in.Dst]; v.Region != nil && v.Region.Null && v.Bits != 0 {
 				known = movedNull
@@ -299,7 +300,7 @@ func (s *subject) lastSteps(step int64) string {
 // admit checks the state before an instruction.
 func (s *subject) admit(m *interp.Machine, c *verifier.Concrete) (node int, err error) {
 	for i := range m.Regs {
-		if v := &m.Regs[i]; *v != s.regs[i] || m.Steps == 0 {
+		if v := &m.Regs[i]; *v != s.regs[i] || m.Steps == 0 || !v.Set {
 			s.regs[i], c.Regs[i] = *v, s.word(*v)
 		}
 	}
