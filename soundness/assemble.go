@@ -41,7 +41,8 @@ func ReadCase(text string) (Case, error) {
 }
 
 // Assemble reads the notation of the instruction-set conformance tests (bpf_conformance): `add32 %r0, -5`,
-// `ldxdw %r0, [%r1+8]`, `lock fetch add [%r10-8], %r1`, labels.
+// `ldxdw %r0, [%r1+8]`, `lock fetch add [%r10-8], %r1`, labels; besides, `lddw %r1, map 1` and
+// `ldindb %r3, 14`, a legacy packet load.
 func Assemble(text string) ([]isa.Slot, error) {
 	var code []isa.Slot
 	labels := map[string]int{}
@@ -213,6 +214,10 @@ func asmEncode(op string, args []string) (slots []isa.Slot, label string, wide b
 		return one(isa.Slot{Op: 0x85, Src: 1})
 	case "lddw":
 		r, _ := asmRegister(arg(0))
+		if fd, ok := strings.CutPrefix(arg(1), "map "); ok {
+			n, err := asmNumber(fd)
+			return []isa.Slot{{Op: 0x18, Dst: r, Src: isa.SrcMapFD, Imm: int32(n)}, {}}, "", false, err
+		}
 		n, err := asmNumber(arg(1))
 		return []isa.Slot{{Op: 0x18, Dst: r, Imm: int32(n)}, {Imm: int32(n >> 32)}}, "", false, err
 	case "ja32":
@@ -240,6 +245,13 @@ func asmEncode(op string, args []string) (slots []isa.Slot, label string, wide b
 			src, _ := asmRegister(arg(1))
 			return one(isa.Slot{Op: m.op, Dst: dst, Src: src, Off: m.off})
 		}
+	}
+	if size, ok := strings.CutPrefix(op, "ldind"); ok {
+		s := isa.Slot{Op: 0x40 | sizes[size]}
+		s.Src, _ = asmRegister(arg(0))
+		n, err := asmNumber(arg(1))
+		s.Imm = int32(n)
+		return []isa.Slot{s}, "", false, err
 	}
 	if size, ok := strings.CutPrefix(op, "ldxs"); ok {
 		s := isa.Slot{Op: 0x81 | sizes[size], Dst: dst}

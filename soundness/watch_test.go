@@ -214,6 +214,9 @@ func (s *subject) execute(in interp.Input, limit int64, seen *coverage) (*interp
 			}
 		case isa.Atomic:
 			before, base = in, m.Regs[in.Dst]
+			if base.Kind() == interp.Stack && in.Off != 0 && m.Stack.Numbers(int(base.Offset()+int64(in.Off)), int(in.Width)) < int(in.Width) {
+				known = displacedLoad // what is there is taken for a number too
+			}
 		case isa.Call, isa.CallBuiltin, isa.CallBTF, isa.CallX:
 			pointers = m.Stack.Pointers()
 		}
