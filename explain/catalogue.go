@@ -62,8 +62,8 @@ func Nearest(code string) []string {
 			d = 0
 		}
 		for word := range strings.SplitSeq(have, "-") {
-			if len(word) > 3 && strings.Contains(code, word) {
-				d = min(d, max(len(code), len(have))/4+1)
+			if w := distance(code, word); len(word) > 3 && w <= len(word)/4 {
+				d = min(d, w)
 			}
 		}
 		if d <= max(len(code), len(have))/3 {

@@ -172,3 +172,24 @@ func TestCatalogue(t *testing.T) {
 		t.Error("an unknown code was found")
 	}
 }
+
+// TestNearest finds the codes that a mistyped one may have meant.
+func TestNearest(t *testing.T) {
+	for code, want := range map[string]string{
+		"packet-bound":    "BPF-packet-bounds",
+		"BPF-PACKETBOUND": "BPF-packet-bounds",
+		"null":            "BPF-maybe-null",
+		"BPF-maybe-nul":   "BPF-maybe-null",
+		"uninitialised":   "BPF-uninitialized-bytes",
+		"nonsense":        "",
+		"":                "",
+	} {
+		got := Nearest(code)
+		if len(got) > 3 {
+			t.Errorf("%q has %d neighbours: %q", code, len(got), got)
+		}
+		if want == "" && len(got) > 0 || want != "" && (len(got) == 0 || got[0] != want) {
+			t.Errorf("%q is nearest to %q, want %q first", code, got, want)
+		}
+	}
+}

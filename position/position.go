@@ -219,3 +219,10 @@ func maximalSubpart(text []byte) int {
 	}
 	return n
 }
+
+// UTF16 returns p as a line and a column that counts UTF-16 code units, both from 1,
+// as SARIF (columnKind utf16CodeUnits) and Visual Studio count.
+func (m *Mapper) UTF16(p Point) (line, column int) {
+	l, c := m.LSP(p, UTF16)
+	return int(l) + 1, int(c) + 1
+}

@@ -13,18 +13,18 @@ import (
 // evidence writes what was found out about a finding on request.
 func (p *printer) evidence(e *explain.Evidence) {
 	if e.Class != "" {
-		fmt.Fprintf(p, "      class: %s: %s\n", p.color(bold, e.Class), e.Reason)
+		p.aside("class", e.Class+": "+e.Reason)
 	}
 	if w := e.Witness; w != nil {
 		if w.Context != nil {
-			fmt.Fprintf(p, "      context: %s\n", hex.EncodeToString(w.Context))
+			p.aside("context", hex.EncodeToString(w.Context))
 		}
 		if w.Packet != nil {
-			fmt.Fprintf(p, "      packet: %s\n", or(hex.EncodeToString(w.Packet), "(no bytes)"))
+			p.aside("packet", or(hex.EncodeToString(w.Packet), "(no bytes)"))
 		}
 		for _, name := range sortedKeys(w.Maps) {
 			for _, entry := range w.Maps[name] {
-				fmt.Fprintf(p, "      map %s: key %s, value %s\n", name, hex.EncodeToString(entry.Key), hex.EncodeToString(entry.Value))
+				p.aside("map "+name, "key "+hex.EncodeToString(entry.Key)+", value "+hex.EncodeToString(entry.Value))
 			}
 		}
 	}
@@ -33,7 +33,7 @@ func (p *printer) evidence(e *explain.Evidence) {
 		if f.Verified {
 			verified = " (verified)"
 		}
-		fmt.Fprintf(p, "      fix: %s%s\n", f.Title, verified)
+		p.aside("fix", f.Title+verified)
 		p.diff(f.Edits)
 	}
 }

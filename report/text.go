@@ -20,13 +20,14 @@ type Options struct {
 	// Facts adds what is known of each line (level informational).
 	Facts bool
 	// Source gives the text of a file that was compiled, by its path in the report, to
-	// show fixes as a diff; nil: they are only named.
+	// show the lines of notes, and fixes as a diff; nil: they are only named.
 	Source func(string) *position.Mapper
 }
 
 type printer struct {
 	*bufio.Writer
 	Options
+	gutter int // width of line numbers
 }
 
 const (
@@ -52,10 +53,10 @@ func (p *printer) path(s string) string {
 	return p.Path(s)
 }
 
-// Text writes a report for people: each finding with its place, its sentence and
-// the C line, then a line per program.
+// Text writes a report for people: each finding with its place, its sentence, the C
+// line and its history, then a line per program.
 func Text(w io.Writer, r *explain.Report, opt Options) error {
-	p := &printer{bufio.NewWriter(w), opt}
+	p := &printer{Writer: bufio.NewWriter(w), Options: opt}
 	for _, prog := range r.Programs {
 		for i := range prog.Findings {
 			p.finding(r, prog, &prog.Findings[i])
@@ -76,53 +77,100 @@ func (p *printer) place(r explain.Range, otherwise string) string {
 	return fmt.Sprintf("%s:%d:%d", p.path(r.File), r.Line, r.Column)
 }
 
+// finding writes a finding as compilers write theirs, so that terminals and editors
+// find its places: a line with the place and the sentence, the C line with the
+// range marked, then the same for each place of the history. What has no place
+// stands behind "=".
 func (p *printer) finding(r *explain.Report, prog *explain.Program, f *explain.Finding) {
 	severity := red
 	if f.Severity != "error" {
 		severity = cyan
 	}
+	// The numbers of all lines of a finding are equally wide.
+	p.gutter = digits(f.Range.Line)
+	for _, rel := range f.Related {
+		p.gutter = max(p.gutter, digits(rel.Range.Line))
+	}
 	fmt.Fprintf(p, "%s: %s %s %s\n", p.color(bold, p.place(f.Range, r.Path)), p.color(severity, f.Severity+":"), f.Message,
 		p.color(gray, "["+f.Code+"]"))
-	p.underline(f.Range, f.Text, severity)
-	if f.VerifierMessage != "" && f.VerifierMessage != f.Message {
-		fmt.Fprintf(p, "      %s\n", p.color(gray, "verifier: "+f.VerifierMessage))
-	}
+	p.underline(f.Range, or(f.Text, p.line(f.Range)), severity, '~')
+	shown := f.Range
 	for _, rel := range f.Related {
 		if rel.Range.Line == 0 {
-			fmt.Fprintf(p, "      note: %s\n", rel.Message)
+			p.aside("note", rel.Message)
 			continue
 		}
-		fmt.Fprintf(p, "      %s: %s\n", p.place(rel.Range, ""), rel.Message)
+		fmt.Fprintf(p, "%s: %s %s\n", p.color(bold, p.place(rel.Range, "")), p.color(cyan, "note:"), rel.Message)
+		if rel.Range != shown {
+			p.underline(rel.Range, p.line(rel.Range), cyan, '-')
+		}
+		shown = rel.Range
+	}
+	if f.VerifierMessage != "" && f.VerifierMessage != f.Message {
+		p.aside("verifier", f.VerifierMessage)
 	}
 	if f.Allowed != "" {
-		fmt.Fprintf(p, "      allowed here: %s\n", f.Allowed)
+		p.aside("allowed here", f.Allowed)
 	}
 	if f.MissingFact != "" {
 		from := ""
 		if at := f.Evidence.FactAt; at.Line > 0 {
 			from = fmt.Sprintf(" (from line %d on)", at.Line)
 		}
-		fmt.Fprintf(p, "      missing: %s%s\n", f.MissingFact, from)
+		p.aside("missing", f.MissingFact+from)
 	}
 	p.evidence(&f.Evidence)
+	fmt.Fprintln(p)
 }
 
-// underline writes a source line with its number and marks what a range covers of it.
-func (p *printer) underline(r explain.Range, text, color string) {
+// aside writes what has no place of its own.
+func (p *printer) aside(what, text string) {
+	fmt.Fprintf(p, " %s = %s %s\n", strings.Repeat(" ", p.gutter), p.color(bold, what+":"), printable(text))
+}
+
+// line is the first line of a range; empty where the text is not known.
+func (p *printer) line(r explain.Range) string {
+	if p.Source == nil || r.Line == 0 {
+		return ""
+	}
+	m := p.Source(r.File)
+	if m == nil || r.Line > m.Lines() {
+		return ""
+	}
+	return string(m.Line(r.Line))
+}
+
+func digits(line int) int { return max(len(strconv.Itoa(line)), 3) }
+
+// covered is the part of a range's first line that the range covers, as byte offsets.
+func covered(r explain.Range, text string) (start, end int) {
+	start = min(max(r.Column, 1), len(text)+1) - 1
+	end = min(r.EndColumn-1, len(text))
+	if r.EndLine > r.Line {
+		end = len(text)
+	}
+	return start, max(start, end)
+}
+
+// underline writes a source line with its number and marks what a range covers of it;
+// one that goes on in further lines is marked to the end of the line and dots.
+func (p *printer) underline(r explain.Range, text, color string, mark byte) {
 	if r.Line == 0 || text == "" {
 		return
 	}
-	end := r.EndColumn
+	start, end := covered(r, text)
+	text = text[:start] + strings.TrimRight(text[start:], " \t\r")
+	end = max(min(end, len(text)), start)
+	fmt.Fprintf(p, " %s | %s\n", p.color(cyan, fmt.Sprintf("%*d", p.gutter, r.Line)), printable(expand(text)))
+	marks := strings.Repeat(string(mark), max(width(expand(text[start:end])), 1))
 	if r.EndLine > r.Line {
-		end = len(text) + 1
+		marks += "..."
 	}
-	start := min(max(r.Column, 1), len(text)+1) - 1
-	stop := min(max(end-1, start+1), len(text))
-	number := strconv.Itoa(r.Line)
-	fmt.Fprintf(p, " %4s | %s\n", number, printable(text))
-	mark := strings.Repeat("~", max(width(text[start:max(stop, start)]), 1))
-	fmt.Fprintf(p, " %s | %s%s\n", strings.Repeat(" ", max(4, len(number))), blanks(text[:start]), p.color(color, mark))
+	fmt.Fprintf(p, " %s | %s%s\n", strings.Repeat(" ", p.gutter), strings.Repeat(" ", width(expand(text[:start]))), p.color(color, marks))
 }
+
+// expand replaces tabs, which terminals show as wide as they like.
+func expand(s string) string { return strings.ReplaceAll(s, "\t", "    ") }
 
 // printable replaces bytes that a terminal would take for more than text.
 func printable(s string) string {
@@ -132,19 +180,6 @@ func printable(s string) string {
 		}
 		return r
 	}, s)
-}
-
-// blanks returns white space as wide as s: tabs stay.
-func blanks(s string) string {
-	var b strings.Builder
-	for _, r := range s {
-		if r == '\t' {
-			b.WriteByte('\t')
-		} else {
-			b.WriteString(strings.Repeat(" ", runeWidth(r)))
-		}
-	}
-	return b.String()
 }
 
 func width(s string) (n int) {

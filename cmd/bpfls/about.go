@@ -99,8 +99,11 @@ func (c *explainCmd) Run(p *program) error {
 	}
 	e, ok := explain.Lookup(c.finding)
 	if !ok {
-		return usage("no finding has the code %s; bpfls explain lists them", c.finding)
+		meant := ""
+		if near := explain.Nearest(c.finding); len(near) > 0 {
+			meant = "; did you mean " + strings.Join(near, ", ") + "?"
+		}
+		return usage("no finding has the code %s%s; bpfls explain lists them", c.finding, meant)
 	}
-	fmt.Fprintf(p.stdout, "%s: %s\n\n%s\n", e.Code, e.Title, report.Wrap(e.Text, 78))
-	return nil
+	return report.Page(p.stdout, e.Page, p.terminal)
 }

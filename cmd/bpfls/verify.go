@@ -37,7 +37,7 @@ func (c *verifyCmd) declare(f *flagSet) {
 }
 
 func (c *verifyCmd) Run(p *program) error {
-	if err := c.check("text", "netsh", "json"); err != nil {
+	if err := c.check("text", "netsh", "json", "sarif", "msbuild"); err != nil {
 		return err
 	}
 	switch {
@@ -47,6 +47,7 @@ func (c *verifyCmd) Run(p *program) error {
 		return usage("-j %d: the number of jobs is not negative", c.jobs)
 	}
 	reports := make([]*explain.Report, 0, len(c.files))
+	var judged []report.Judged
 	code := exitPass
 	for o := range p.outcomes(c) {
 		if p.ctx.Err() != nil {
@@ -58,14 +59,27 @@ func (c *verifyCmd) Run(p *program) error {
 				fmt.Fprintf(p.stderr, "bpfls: %s: looking for fixes: %v\n", o.Report.Path, err)
 			}
 		}
-		reports = append(reports, o.Report)
-		if c.format != "json" {
+		switch c.format {
+		case "json":
+			reports = append(reports, o.Report)
+		case "sarif":
+			judged = append(judged, judgedFile(o))
+		case "msbuild":
+			if err := report.MSBuild(p.stdout, []report.Judged{judgedFile(o)}, p.shorten); err != nil {
+				return err
+			}
+		default:
 			p.diagnostics(o)
 			if err := c.write(p, o); err != nil {
 				return err
 			}
 		}
 		p.failed(o)
+	}
+	if c.format == "sarif" {
+		if err := report.SARIF(p.stdout, version(), judged, p.shorten); err != nil {
+			return err
+		}
 	}
 	if c.format == "json" {
 		if err := report.JSON(p.stdout, version(), reports, p.shorten); err != nil {
@@ -76,6 +90,25 @@ func (c *verifyCmd) Run(p *program) error {
 		return &exit{code: code}
 	}
 	return nil
+}
+
+// judgedFile is what the forms for machines need of an outcome.
+func judgedFile(o *session.Outcome) report.Judged {
+	j := report.Judged{Report: o.Report, Source: o.Source}
+	if o.Compile == nil {
+		return j
+	}
+	for _, d := range o.Compile.Diagnostics {
+		severity := d.Severity
+		if severity != "warning" {
+			severity = "error"
+		}
+		j.Compiler = append(j.Compiler, report.CompilerMessage{
+			Range:    explain.Range{File: d.File, Line: d.Line, Column: d.Column, EndLine: d.EndLine, EndColumn: d.EndColumn},
+			Severity: severity, Text: d.Message, Option: d.Option,
+		})
+	}
+	return j
 }
 
 func (c *verifyCmd) request(file string) session.Request {
