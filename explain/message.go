@@ -393,10 +393,10 @@ func (d *describer) null() string {
 }
 
 // mapAt returns the name of the map that a call gets in r1.
-func (d *describer) mapAt(call int) string {
-	for _, p := range d.Result.Points(call) {
-		if s := d.Result.Before(p); s != nil && !s.Bottom() {
-			return d.mapByFD(s.Register(1).MapFD)
+func (e *explainer) mapAt(call int) string {
+	for _, p := range e.Result.Points(call) {
+		if s := e.Result.Before(p); s != nil && !s.Bottom() {
+			return e.mapByFD(s.Register(1).MapFD)
 		}
 	}
 	return ""

@@ -42,7 +42,7 @@ func hoverText(view session.View, at position.Point, markdown bool) string {
 				w.stale()
 			}
 			shown++
-			w.facts(f, len(facts) > 1 || len(view.Runs) > 1 || programs)
+			w.facts(f, word, len(facts) > 1 || len(view.Runs) > 1 || programs)
 		}
 	}
 	if more > 0 {
@@ -99,11 +99,15 @@ func (w *hoverWriter) stale() {
 	w.line("%s", text)
 }
 
-// facts writes what is known of a line in one program.
-func (w *hoverWriter) facts(f session.Facts, name bool) {
+// facts writes what is known of a line in one program: of the word under the cursor
+// first, then of what else the line mentions; behind it, apart, the machine's view.
+func (w *hoverWriter) facts(f session.Facts, word string, name bool) {
 	w.rule()
 	if name {
 		w.line("%s", w.title(f.Program.Report, f.Source))
+	}
+	if f.Reached {
+		w.named(f, word)
 	}
 	switch {
 	case !f.Reached:
@@ -117,11 +121,19 @@ func (w *hoverWriter) facts(f session.Facts, name bool) {
 		}
 		w.line("%s", text)
 	}
-	if f.Reached {
-		w.state(f)
+	for _, l := range f.Lookups {
+		if l.Inlined {
+			w.line("bpf2c inlines this lookup: %s is an array map, and the only map here", w.code(l.Map))
+		} else {
+			w.line("bpf2c calls the helper for this lookup: %s", l.Reason)
+		}
 	}
 	if len(f.Slots) == 0 {
 		return
+	}
+	w.rule()
+	if f.Reached {
+		w.state(f)
 	}
 	text := slotsText(f.Slots)
 	if f.Copies > 1 {
@@ -131,6 +143,37 @@ func (w *hoverWriter) facts(f session.Facts, name bool) {
 	row := report.ProgramRow{Program: f.Program.Program, Type: f.Program.Type}
 	if listing, err := report.Listing(row, f.Platform, f.Slots); err == nil {
 		w.block(strings.Join(listing, "\n"))
+	}
+}
+
+// maxNamed is the number of values that a hover tells of besides the word under the
+// cursor.
+const maxNamed = 5
+
+// named writes what is known under C names, and what the instructions change of it.
+func (w *hoverWriter) named(f session.Facts, word string) {
+	told := map[string]bool{}
+	others := 0
+	for _, own := range []bool{true, false} {
+		for _, k := range f.Before {
+			isOwn := k.Named && word != "" && (k.Variable == word || k.Name == word)
+			if told[k.Name] || !k.Named || !isOwn && (own || !k.Mentioned || others == maxNamed) {
+				continue
+			}
+			if told[k.Name] = true; !isOwn {
+				others++
+			}
+			w.line("%s: %s", w.code(k.Name), k.Text)
+		}
+	}
+	if others = 0; f.Proven < f.Checks {
+		return // what holds behind is what the failed check was to prove
+	}
+	for _, k := range f.Changed {
+		if k.Mentioned && others < maxNamed {
+			others++
+			w.line("then %s: %s", w.code(k.Name), k.Text)
+		}
 	}
 }
 
@@ -148,7 +191,7 @@ func (w *hoverWriter) state(f session.Facts) {
 	}
 }
 
-func (w *hoverWriter) known(list []session.Known) []string {
+func (w *hoverWriter) known(list []explain.RawFact) []string {
 	var out []string
 	for _, k := range list {
 		out = append(out, w.code(k.Name)+" = "+k.Value)
@@ -192,8 +235,37 @@ func (w *hoverWriter) programs(run session.RunView, path string, at position.Poi
 		}
 		any = true
 		w.line("%s: %s", w.title(p, run.Source), verdictText(p))
+		for _, po := range run.Outcome.Programs {
+			if po.Report == p {
+				w.functions(explain.Functions(run.Outcome.Explained(po)))
+			}
+		}
 	}
 	return any
+}
+
+// functions writes what the functions of a program cost, where it has more than one,
+// and what bpf2c makes of its map lookups.
+func (w *hoverWriter) functions(list []explain.FunctionFacts) {
+	lookups, inlined := 0, 0
+	for _, f := range list {
+		for _, l := range f.Lookups {
+			if lookups++; l.Inlined {
+				inlined++
+			}
+		}
+		if len(list) == 1 {
+			continue
+		}
+		text := fmt.Sprintf("%s, stack %s", number(f.Instructions, "instruction"), number(f.Stack, "byte"))
+		if f.LoopBound > 0 {
+			text += ", at most " + number(f.LoopBound, "loop turn")
+		}
+		w.line("%s: %s", w.code(f.Name), text)
+	}
+	if lookups > 0 {
+		w.line("bpf2c inlines %d of %s", inlined, number(lookups, "map lookup"))
+	}
 }
 
 func (w *hoverWriter) title(p *explain.Program, source string) string {
