@@ -276,7 +276,7 @@ func (w *hoverWriter) title(p *explain.Program, source string) string {
 	return name + " in " + filepath.Base(source)
 }
 
-// verdictText is a program from above (also the code lens of a later day).
+// verdictText is a program from above (also in the code lens).
 func verdictText(p *explain.Program) string {
 	var parts []string
 	switch p.Verdict {
