@@ -93,6 +93,40 @@ func TestNeovim(t *testing.T) {
 	if err := os.CopyFS(dir, os.DirFS(filepath.Join("testdata", "client", "fixtures"))); err != nil {
 		t.Fatal(err)
 	}
-	env := []string{"BPFLS=" + buildServer(t), "XDG_STATE_HOME=" + t.TempDir(), "XDG_CACHE_HOME=" + t.TempDir(), "XDG_DATA_HOME=" + t.TempDir()}
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join("testdata", "editors"))); err != nil {
+		t.Fatal(err)
+	}
+	config, err := filepath.Abs(filepath.Join("..", "editors", "neovim"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := []string{"BPFLS=" + buildServer(t), "BPFLS_LUA=" + config, "XDG_STATE_HOME=" + t.TempDir(), "XDG_CACHE_HOME=" + t.TempDir(), "XDG_DATA_HOME=" + t.TempDir()}
 	run(t, dir, env, "nvim", "--headless", "-u", "NONE", "-n", "-c", "luafile "+script)
+}
+
+// TestEmacs drives the real server with eglot, by the configuration in editors/emacs.
+func TestEmacs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compiles and verifies: not with -short")
+	}
+	if _, err := exec.LookPath("emacs"); err != nil {
+		t.Skip("emacs was not found")
+	}
+	if out, err := exec.Command("emacs", "--batch", "--eval", "(require 'eglot)").CombinedOutput(); err != nil {
+		t.Skipf("emacs has no eglot (package elpa-eglot): %s", out)
+	}
+	config, err := filepath.Abs(filepath.Join("..", "editors", "emacs", "bpfls.el"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	script, err := filepath.Abs(filepath.Join("testdata", "emacs", "acceptance.el"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join("testdata", "editors"))); err != nil {
+		t.Fatal(err)
+	}
+	env := []string{"BPFLS=" + buildServer(t), "BPFLS_EL=" + config, "HOME=" + t.TempDir(), "XDG_CACHE_HOME=" + t.TempDir()}
+	run(t, dir, env, "emacs", "--batch", "--load", script)
 }

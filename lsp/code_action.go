@@ -63,8 +63,12 @@ func (s *server) fixes(ctx context.Context, params *protocol.CodeActionParams, f
 		return nil
 	}
 	lazy := s.features.resolveEdits
-	if !lazy || params.Context.TriggerKind == protocol.CodeActionTriggerKindInvoked {
-		ctx, cancel := context.WithTimeout(ctx, s.opt.FixWait)
+	if params.Context.TriggerKind == protocol.CodeActionTriggerKindInvoked || !lazy && params.Context.TriggerKind == 0 {
+		wait := s.opt.FixWait
+		if !lazy {
+			wait *= 10 // it is the only time to find them
+		}
+		ctx, cancel := context.WithTimeout(ctx, wait)
 		defer cancel()
 		found, err := s.session.Fixes(ctx, f)
 		if err == nil || ctx.Err() == nil {

@@ -24,6 +24,8 @@ if [ "$goal" = test ]; then
   have clang-19 clang-19
   have llvm-objdump-19 llvm-19
   have nvim neovim
+  have emacs emacs-nox
+  file /usr/lib/emacsen-common/packages/install/elpa-eglot elpa-eglot
   have chromium chromium
   have g++ g++
   have python3 python3
