@@ -28,6 +28,15 @@ type Program struct {
 	Line, EndLine     int
 	Findings          []Finding
 	Lines             []LineFacts
+	Asserts           []Assert
+}
+
+// Assert is the answer to a comment "bpfls: assert EXPRESSION". It changes no verdict.
+type Assert struct {
+	Range      Range // of the comment's text
+	Expression string
+	Verdict    string // "proved", "not proved", "unreachable", "no answer"
+	Reason     string // what is known, or why there is no answer
 }
 
 // Finding is a failure or rejection in the user's terms.

@@ -311,7 +311,11 @@ func (s *server) probe(ctx context.Context, _ *mcp.CallToolRequest, in Question)
 		return nil, nil, notJudged(out)
 	}
 	all := &Answers{Answers: []Answer{}}
-	for _, a := range out.Probe(view.Path, in.Line, in.Expression) {
+	answers, err := out.Probe(ctx, view.Path, in.Line, in.Expression)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, a := range answers {
 		all.Answers = append(all.Answers, Answer{a.Program.Program.Section, a.Program.Program.Name, a.Verdict, a.Reason})
 	}
 	if len(all.Answers) == 0 {

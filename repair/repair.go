@@ -92,22 +92,23 @@ const (
 	Proved      = "proved"
 	NotProved   = "not proved"
 	Unreachable = "unreachable"
-	NoAnswer    = "no answer" // the expression cannot be evaluated; Reason says why
+	Absent      = "not in the program" // the program has no code there
+	NoAnswer    = "no answer"          // the expression cannot be evaluated; Reason says why
 )
 
 // Answer says whether an expression is always true at a place.
 type Answer struct {
-	Verdict string // Proved, NotProved, Unreachable, NoAnswer
+	Verdict string // Proved, NotProved, Unreachable, Absent, NoAnswer
 	// Reason says in one sentence what is known: "len is between 0 and 255".
 	Reason string
 	// Slot is the instruction before which the expression was evaluated, -1 none.
 	Slot int
 }
 
-// Probe evaluates a C expression on what the verifier knows at the beginning of a
-// line of a file (a path as in reports), without changing the program. The
-// expression is one comparison, or several with &&: a name, member or constant, or
-// a sum of such, on both sides of <, <=, ==, !=, >= or >.
-func Probe(s *Subject, file string, line int, expression string) Answer {
-	return probe(s, file, line, expression)
+// Probe evaluates a C expression on what the verifier knows before a line of a file (a
+// path as in reports), or the next one with code, without changing the program. The
+// expression is one comparison, or several with &&, of variables, members and
+// constants, to which constants may be added. The error is the context's.
+func Probe(ctx context.Context, s *Subject, file string, line int, expression string) (Answer, error) {
+	return probe(ctx, s, file, line, expression)
 }

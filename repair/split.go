@@ -65,11 +65,7 @@ func (w *worker) split(ctx context.Context) (string, error) {
 func (w *worker) holds(ctx context.Context, assume ...verifier.Assumption) (bool, error) {
 	opt := w.s.Options
 	opt.Assume = assume
-	in := verifier.Input{Code: w.s.Program.Code, Platform: w.s.Platform, Type: w.s.Type, BigEndian: w.s.Object.BigEndian()}
-	for _, m := range w.s.Object.Maps {
-		in.Maps = append(in.Maps, m.Map)
-	}
-	r, err := verifier.Analyze(ctx, in, opt)
+	r, err := verifier.Analyze(ctx, w.input(), opt)
 	if err != nil {
 		return false, err
 	}
@@ -82,6 +78,15 @@ func (w *worker) holds(ctx context.Context, assume ...verifier.Assumption) (bool
 	}
 	c := checks[w.index]
 	return (c.Proven || c.Unreachable) && c.Check.Text == w.check.Text, nil
+}
+
+// input is what the verifier was given.
+func (w *worker) input() verifier.Input {
+	in := verifier.Input{Code: w.s.Program.Code, Platform: w.s.Platform, Type: w.s.Type, BigEndian: w.s.Object.BigEndian()}
+	for _, m := range w.s.Object.Maps {
+		in.Maps = append(in.Maps, m.Map)
+	}
+	return in
 }
 
 // reach returns the instructions that are reached from one, without going through

@@ -50,6 +50,19 @@ type Program struct {
 	LoopBound    *int           `json:"loop_bound"`
 	Stack        *int           `json:"stack"`
 	Findings     []Finding      `json:"findings"`
+	Asserts      []Assert       `json:"asserts"`
+}
+
+// Assert is the answer to a comment "bpfls: assert EXPRESSION".
+type Assert struct {
+	File       *string `json:"file"`
+	Line       *int    `json:"line"`
+	Column     *int    `json:"column"`
+	EndLine    *int    `json:"end_line"`
+	EndColumn  *int    `json:"end_column"`
+	Expression string  `json:"expression"`
+	Verdict    string  `json:"verdict"`
+	Reason     *string `json:"reason"`
 }
 
 // EngineAnswer is what one engine says of a program.
@@ -151,9 +164,15 @@ func newProgram(p *explain.Program, path func(string) string) Program {
 		LoopBound:    natural(p.LoopBound),
 		Stack:        natural(p.Stack),
 		Findings:     []Finding{},
+		Asserts:      []Assert{},
 	}
 	for i := range p.Findings {
 		out.Findings = append(out.Findings, NewFinding(&p.Findings[i], path))
+	}
+	for _, a := range p.Asserts {
+		o := Assert{Expression: a.Expression, Verdict: a.Verdict, Reason: known(a.Reason)}
+		o.File, o.Line, o.Column, o.EndLine, o.EndColumn = place(a.Range, path)
+		out.Asserts = append(out.Asserts, o)
 	}
 	return out
 }

@@ -61,6 +61,9 @@ func Text(w io.Writer, r *explain.Report, opt Options) error {
 		for i := range prog.Findings {
 			p.finding(r, prog, &prog.Findings[i])
 		}
+		for _, a := range prog.Asserts {
+			p.assert(r, &a)
+		}
 		p.summary(prog)
 		if opt.Facts {
 			p.facts(prog)
@@ -121,6 +124,22 @@ func (p *printer) finding(r *explain.Report, prog *explain.Program, f *explain.F
 	}
 	p.evidence(&f.Evidence)
 	fmt.Fprintln(p)
+}
+
+// assert writes the answer to an assert comment.
+func (p *printer) assert(r *explain.Report, a *explain.Assert) {
+	verdict := a.Verdict
+	switch verdict {
+	case "proved":
+		verdict = p.color(green, verdict)
+	case "not proved":
+		verdict = p.color(red, verdict)
+	}
+	reason := ""
+	if a.Reason != "" {
+		reason = " (" + a.Reason + ")"
+	}
+	fmt.Fprintf(p, "%s: %s assert %s: %s%s\n", p.color(bold, p.place(a.Range, r.Path)), p.color(cyan, "note:"), a.Expression, verdict, reason)
 }
 
 // aside writes what has no place of its own.

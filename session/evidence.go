@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"bpfls/explain"
 	"bpfls/position"
 	"bpfls/repair"
+	"bpfls/settings"
 	"bpfls/verifier"
 )
 
@@ -50,8 +52,8 @@ func (s *Session) Evidence(ctx context.Context, path string, f explain.Finding, 
 	return f, fmt.Errorf("%s: the finding is not one of the newest verdict", path)
 }
 
-// Probe asks whether an expression is provable at the beginning of a line of the
-// present text of a file, in each program that the line belongs to.
+// Probe asks whether an expression is provable before a line of the present
+// text of a file, in each program that has code there.
 func (s *Session) Probe(ctx context.Context, path string, line int, expression string) ([]ProbeAnswer, error) {
 	view := s.View(ctx, path)
 	if len(view.Runs) == 0 {
@@ -63,9 +65,13 @@ func (s *Session) Probe(ctx context.Context, path string, line int, expression s
 		if !ok {
 			return nil, fmt.Errorf("%s:%d: the line was edited since it was verified", path, line)
 		}
-		answers = append(answers, run.Outcome.Probe(path, compiled, expression)...)
+		more, err := run.Outcome.Probe(ctx, path, compiled, expression)
+		if err != nil {
+			return nil, err
+		}
+		answers = append(answers, more...)
 	}
-	return answers, ctx.Err()
+	return answers, nil
 }
 
 // ProbeAnswer is the answer of one program to a probe.
@@ -74,22 +80,51 @@ type ProbeAnswer struct {
 	repair.Answer
 }
 
-// Probe asks whether an expression is provable at the beginning of a line of a file
-// (absolute), in each program that the line belongs to.
-func (o *Outcome) Probe(path string, line int, expression string) []ProbeAnswer {
+// Probe asks whether an expression is provable before a line of a file (absolute), in
+// each program that has code there.
+func (o *Outcome) Probe(ctx context.Context, path string, line int, expression string) ([]ProbeAnswer, error) {
 	var answers []ProbeAnswer
 	for _, p := range o.Programs {
 		if p.Report == nil || p.Result == nil {
 			continue
 		}
-		for _, l := range p.Report.Lines {
-			if l.Line == line && resolve(o.request.Path, l.File) == path {
-				answers = append(answers, ProbeAnswer{p, repair.Probe(o.subject(p), l.File, line, expression)})
-				break
+		a, err := repair.Probe(ctx, o.subject(p), path, line, expression)
+		if err != nil {
+			return answers, err
+		}
+		if a.Verdict != repair.Absent {
+			answers = append(answers, ProbeAnswer{p, a})
+		}
+	}
+	return answers, nil
+}
+
+// asserts answers the comments "bpfls: assert EXPRESSION" of the sources: whether it is
+// provable before the code in the lines behind.
+func (p *pipeline) asserts() error {
+	done := map[string]bool{}
+	for _, name := range slices.Sorted(maps.Keys(p.out.Sources)) {
+		path := p.sourcePath(name)
+		if path != p.req.Path && !p.out.writable(path) || done[path] {
+			continue
+		}
+		done[path] = true
+		comments, _ := settings.ParseComments(path, p.out.Sources[name].Text())
+		for _, c := range comments {
+			if c.Assert == "" {
+				continue
+			}
+			answers, err := p.out.Probe(p.ctx, path, c.Line+1, c.Assert)
+			if err != nil {
+				return err
+			}
+			at := explain.Range{File: path, Line: c.Line, Column: c.Column, EndLine: c.Line, EndColumn: c.EndColumn}
+			for _, a := range answers {
+				a.Program.Report.Asserts = append(a.Program.Report.Asserts, explain.Assert{Range: at, Expression: c.Assert, Verdict: a.Verdict, Reason: a.Reason})
 			}
 		}
 	}
-	return answers
+	return nil
 }
 
 // Evidence finds out about finding i of a program's report; see Session.Evidence.

@@ -341,7 +341,7 @@ func (p *pipeline) judge() error {
 	if err := p.ctx.Err(); err != nil {
 		return err
 	}
-	return nil
+	return p.asserts()
 }
 
 // judgeProgram verifies one program and explains the result.

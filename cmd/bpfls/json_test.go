@@ -19,11 +19,11 @@ var contract = map[string][]string{
 	"":       {"files", "platform", "schema", "tool"},
 	".tool":  {"name", "version"},
 	".files": {"error", "path", "programs"},
-	".files.programs": {"engine", "engines", "findings", "function", "instructions", "loop_bound", "reason", "section",
+	".files.programs": {"asserts", "engine", "engines", "findings", "function", "instructions", "loop_bound", "reason", "section",
 		"stack", "type", "verdict"},
 	".files.programs.engines": {"engine", "processed_instructions", "reason", "seconds", "verdict"},
-	".files.programs.findings": {"call_path", "code", "column", "consequences", "end_column", "end_line", "engine", "file",
-		"fixes", "instruction", "label", "line", "message", "missing_fact", "related", "severity", "verifier_message", "witness"},
+	".files.programs.findings": {"call_path", "class", "class_reason", "code", "column", "consequences", "end_column", "end_line", "engine", "file",
+		"fixes", "instruction", "label", "line", "message", "missing_fact", "missing_fact_line", "related", "severity", "verifier_message", "witness"},
 	".files.programs.findings.related": {"column", "end_column", "end_line", "file", "line", "message"},
 }
 
