@@ -127,6 +127,16 @@ const (
 	RetPtrToMemOrBTFID       RetType = 11
 )
 
+// Resource is a kind of thing that a program takes and has to give back.
+type Resource uint8
+
+// The resources.
+const (
+	NoResource    Resource = iota
+	RingbufRecord          // a reserved record of a ring buffer: submit it or discard it
+	Socket                 // a reference to a socket: release it
+)
+
 // Helper is the prototype of a helper function, a builtin or a kfunc.
 type Helper struct {
 	ID                int32
@@ -145,6 +155,12 @@ type Helper struct {
 	// every memory argument, as in memcpy(dst, src, size). 0, the rule for
 	// helpers: the size of a memory argument is the argument behind it.
 	SizeArg uint8
+	// Acquires is what the result stands for if it is not null: something that the
+	// program has to give back by a helper that Releases the same. No verdict depends on
+	// it: PREVAIL does not look.
+	Acquires Resource
+	// Releases is what the helper takes back, by its first argument.
+	Releases Resource
 	// Context, if not nil, is the one context that a program's type must have.
 	Context *Context
 	// Types, if not empty, names the only program types that may call it.
