@@ -77,6 +77,8 @@ func Explain(in Input) *Program {
 	case verifier.Rejected, verifier.Unknown:
 		p.LoopBound = -1
 		p.Findings = []Finding{e.rejection(r)}
+	case verifier.Pass:
+		p.Findings = e.hazards(r)
 	}
 	if !in.NoFacts {
 		p.Lines, p.Checks = e.lines()

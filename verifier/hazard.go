@@ -16,7 +16,8 @@ type Hazard struct {
 	Helper   *platform.Helper // that gave the resource
 	// At is the call that took the resource where it is kept, else the instruction
 	// that uses or gives back what was given back.
-	At Point
+	At    Point
+	Label string // PREVAIL's of At
 	// Other is where the way begins on which the resource is kept, or the call that gave
 	// it back; its Slot is -1 if there is no such instruction.
 	Other Point
@@ -386,7 +387,7 @@ func (f *resources) call(id cfg.NodeID, st *holding) {
 			if f.helper(call).Acquires == h.Releases && st.regs[1]>>i&1 != 0 && st.fate[i]&(held|released) != 0 {
 				given |= 1 << i
 				if st.fate[i]&held == 0 {
-					f.note(Hazard{Kind: HazardReleasedTwice, At: f.point(id), Other: f.point(st.by[i])}, i)
+					f.note(Hazard{Kind: HazardReleasedTwice, At: f.point(id), Label: f.g.Label(id), Other: f.point(st.by[i])}, i)
 				} else {
 					st.by[i] = id
 				}
@@ -443,7 +444,7 @@ func (f *resources) call(id cfg.NodeID, st *holding) {
 func (f *resources) use(id cfg.NodeID, st *holding, r isa.Reg) {
 	for i := range f.calls {
 		if st.regs[r]>>i&1 != 0 && st.fate[i]&(held|released) == released {
-			f.note(Hazard{Kind: HazardUsed, At: f.point(id), Other: f.point(st.by[i])}, i)
+			f.note(Hazard{Kind: HazardUsed, At: f.point(id), Label: f.g.Label(id), Other: f.point(st.by[i])}, i)
 		}
 	}
 }
@@ -498,7 +499,7 @@ func (f *resources) hazards() []Hazard {
 				slices.ContainsFunc(f.g.Successors(id), func(s cfg.NodeID) bool { return gives[s] }) {
 				continue
 			}
-			h := Hazard{Kind: HazardKept, At: f.point(call), Other: Point{Slot: -1}}
+			h := Hazard{Kind: HazardKept, At: f.point(call), Label: f.g.Label(call), Other: Point{Slot: -1}}
 			if id != call {
 				h.Other = f.point(id)
 			}

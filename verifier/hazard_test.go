@@ -47,7 +47,7 @@ func judge(t *testing.T, insts []isa.Inst) *Result {
 	if rej != nil {
 		t.Fatal(rej)
 	}
-	r := newRun(in, g, Limits{}.withDefaults(math.MaxInt32), new(atomic.Bool))
+	r := newRun(in, g, Limits{}.withDefaults(math.MaxInt32), new(atomic.Bool), nil)
 	if err := r.solve(r.entry()); err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,53 @@
+package explain
+
+import (
+	"fmt"
+
+	"bpfls/platform"
+	"bpfls/verifier"
+)
+
+// hazards explains the mistakes of an accepted program that the verdict does not look
+// at: warnings.
+func (e *explainer) hazards(r *verifier.Result) []Finding {
+	var out []Finding
+	for _, h := range r.Hazards() {
+		w := resourceWords[h.Resource]
+		f := Finding{Code: "BPF-released-resource", Severity: "warning", Engine: "builtin",
+			Instruction: h.At.Slot, Label: h.Label, CallPath: h.At.CallPath}
+		related := fmt.Sprintf("the %s is %s here", w.name, w.released)
+		want := wantCall
+		switch h.Kind {
+		case verifier.HazardKept:
+			f.Code = "BPF-resource-leak"
+			f.Message = fmt.Sprintf("the %s that %s gives is not %s on every way out of the program. The verifier accepts the program, because it does not look at that.",
+				w.name, helperName(h.Helper, e.insts[h.At.Slot]), w.released)
+			related = fmt.Sprintf("on the way from here the %s is kept", w.name)
+		case verifier.HazardReleasedTwice:
+			f.Message = fmt.Sprintf("the %s was %s before. The verifier accepts the program, because it does not look at that.", w.name, w.released)
+		case verifier.HazardUsed:
+			f.Message = fmt.Sprintf("the %s is used after it was %s. The verifier accepts the program, because it does not look at that.", w.name, w.released)
+			if !isCall(e.insts[h.At.Slot]) {
+				want = wantAccess
+			}
+		}
+		f.Range, f.Text = e.rangeAt(h.At.Slot, want, 0)
+		if h.Other.Slot >= 0 {
+			want := wantStatement
+			if isCall(e.insts[h.Other.Slot]) {
+				want = wantCall
+			}
+			if at, _ := e.rangeAt(h.Other.Slot, want, 0); at.Line > 0 {
+				f.Related = append(f.Related, Related{Range: at, Message: related})
+			}
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+// resourceWords name a resource and what giving it back is called.
+var resourceWords = map[platform.Resource]struct{ name, released string }{
+	platform.RingbufRecord: {"record", "submitted or discarded"},
+	platform.Socket:        {"socket", "released"},
+}
