@@ -80,6 +80,39 @@ var found = []struct {
 	out:
 		mov %r0, 0
 		exit`, verifier.Fail, noHole},
+	{"a type through which an access could not be proven was given up though it may hold", "xdp", false, `
+		mov %r6, %r1
+		ldxw %r7, [%r6]
+		ldxw %r8, [%r6+4]
+		stdw [%r10-8], 1
+		mov %r2, %r10
+		add %r2, -8
+		lddw %r1, map 1
+		call 1                 # lookup
+		jeq %r0, 0, out
+		mov %r9, %r0
+		call 7
+		jset %r0, 1, join
+		mov %r9, %r7
+	join:
+		ldxh %r1, [%r9+15]     # may end behind the packet
+		mov %r2, %r9
+	out:
+		mov %r0, 0
+		exit`, verifier.Fail, noHole},
+	{"what was said of the number that a register may be was said of the pointer too", "xdp", false, `
+		mov %r6, %r1
+		call 7
+		mov %r7, 20
+		jset %r0, 1, join
+		mov %r7, %r6
+	join:
+		mov %r0, %r7
+		add %r0, 5
+		ldxb %r1, [%r7+12]
+		mov %r1, %r0
+		mov %r0, 0
+		exit`, verifier.Fail, noHole},
 	{"a part of a pointer of the context was loaded as a number by the machine", "windows/xdp", false, `
 		ldxw %r0, [%r1+6]
 		exit`, verifier.Fail, noHole},

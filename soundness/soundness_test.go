@@ -152,6 +152,7 @@ type search struct {
 	cover *coverage
 
 	accepted, failed, rejected int
+	without                    int // failed programs that have no true states
 	steps, failedSteps         int64
 	bad                        []string
 	holes                      [len(holeNames)]int
@@ -253,6 +254,12 @@ func (s *search) program(name string, seed uint64, p Program, pl *platform.Platf
 		return
 	}
 	sub := newSubject(insts, p.Maps, pl, p.Type, r)
+	if !sub.states.True() {
+		s.mu.Lock()
+		s.without++
+		s.mu.Unlock()
+		return
+	}
 	if p.BigEndian {
 		sub.order = binary.BigEndian
 	}
@@ -319,8 +326,8 @@ func (s *search) report(t *testing.T) {
 	}
 	holes, all := s.cover.holes()
 	t.Logf("seeds %d to %d", s.first, s.next-1)
-	t.Logf("%d accepted programs with %d steps, %d failed ones with %d steps, %d rejected; %d of %d pairs of opcode and operand types ran",
-		s.accepted, s.steps, s.failed, s.failedSteps, s.rejected, all-len(holes), all)
+	t.Logf("%d accepted programs with %d steps, %d failed ones with %d steps, %d others without states, %d rejected; %d of %d pairs of opcode and operand types ran",
+		s.accepted, s.steps, s.failed, s.failedSteps, s.without, s.rejected, all-len(holes), all)
 	for i, n := range s.holes {
 		t.Logf("runs through a known unsoundness of PREVAIL: %d: %s", n, holeNames[i])
 	}

@@ -187,6 +187,14 @@ func (r *run) grantType(st *state, x isa.Reg, allowed TypeSet, root *failure) {
 		r.mutTypes(st).forget(v)
 		r.mark(st, x, root)
 	}
+	if have&TypeNumber != 0 && allowed&TypeNumber == 0 {
+		// The uvalue spoke of the number only.
+		for i := range st.t.class {
+			if x := owner(i); x == v || st.t.same(x, v) {
+				r.havoc(st, x, 1<<zone.KindUValue)
+			}
+		}
+	}
 	r.mutTypes(st).restrict(v, allowed)
 }
 
@@ -222,16 +230,22 @@ func (r *run) grantAccess(st *state, c *cfg.Check, root *failure) {
 		r.grantType(st, c.Reg, allowed, root)
 		return
 	}
-	// Types through which the access fails are given up while others are left.
+	// Types through which the access never holds are given up while others are left.
 	var good TypeSet
 	for rest := st.t.of(v); rest != 0; rest &= rest - 1 {
-		if _, ok := r.checkAccessAs(st, c, rest&-rest); ok {
-			good |= rest & -rest
+		t := rest & -rest
+		if _, ok := r.checkAccessAs(st, c, t); ok || t&deref != 0 {
+			good |= t
 		}
 	}
 	if good != 0 {
 		r.grantType(st, c.Reg, good, root)
-		return
+		if good&(good-1) != 0 {
+			return // of which of them the access holds cannot be said
+		}
+		if _, ok := r.checkAccess(st, c); ok {
+			return
+		}
 	}
 	r.grantType(st, c.Reg, allowed, root)
 	t := st.t.of(v)

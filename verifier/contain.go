@@ -183,6 +183,11 @@ func (c *Containment) AdmitsNext(slot int, m *Concrete) (node int, err error) {
 	return int(id), nil
 }
 
+// True reports whether the states are meant to be true of every execution. They are not
+// where a program failed and the run that goes on behind failures did not come to its
+// end.
+func (c *Containment) True() bool { return c.run.assuming || c.run.failures == 0 }
+
 // Restart tells that the next state is not one step after the last one.
 func (c *Containment) Restart() { c.last = cfg.NoNode }
 
