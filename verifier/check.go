@@ -263,16 +263,18 @@ func (p *program) checkAccessAs(st *state, c *cfg.Check, t TypeSet) (msg string,
 			return "Upper bound must be at most " + strconv.Itoa(x.Size), false
 		}
 	case TypePacket:
-		floor, ceiling, name := zone.V(zone.MetaOffset), zone.V(zone.PacketSize), "packet_size"
+		floor, ceiling := zone.V(zone.MetaOffset), zone.V(zone.PacketSize)
 		if compare {
 			// A pointer that is only compared may lie behind the packet.
-			ceiling, name = zone.Const(int64(p.maxPacket)), strconv.Itoa(p.maxPacket)
+			ceiling = zone.Const(int64(p.maxPacket))
 		}
 		switch low, high := within(st, &lo, &hi, &floor, &ceiling); {
 		case low:
 			return "Lower bound must be at least meta_offset", false
+		case high && compare:
+			return "Upper bound must be at most " + strconv.Itoa(p.maxPacket), false
 		case high:
-			return "Upper bound must be at most " + name, false
+			return "Upper bound must be at most packet_size", false
 		}
 	case TypeShared, TypeAllocMem:
 		size := zone.KindSharedRegionSize

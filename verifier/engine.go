@@ -68,6 +68,7 @@ type run struct {
 	next      []cfg.NodeID // next node of the chain, or NoNode
 	inner     []bool       // not the first node of its chain
 	pre, post []state
+	cur       state      // at the node that is being visited
 	reached   []bool     // the state before the node is not bottom
 	fail      []*failure // by node
 	failures  int
@@ -355,7 +356,8 @@ func (r *run) visit(start cfg.NodeID, pre state) {
 	old := r.pre[start]
 	r.kept += pre.bytes() - old.bytes()
 	r.pre[start] = pre
-	cur := pre.share()
+	r.cur = pre.share()
+	cur := &r.cur
 	work := 0 // since the last kept state
 	for id := start; r.count(); id = r.next[id] {
 		r.suppose(&cur, id)
@@ -365,7 +367,7 @@ func (r *run) visit(start cfg.NodeID, pre state) {
 			break
 		}
 		if id != start {
-			r.checkpoint(id, &cur, &work)
+			r.checkpoint(id, cur, &work)
 		}
 		if !cur.bottom() {
 			vars, edges := cur.z.Len()
@@ -375,11 +377,11 @@ func (r *run) visit(start cfg.NodeID, pre state) {
 					"the program copies one value to too many places")
 				break
 			}
-			if !r.assuming && !r.checkAll(start, id, &cur, &old) {
+			if !r.assuming && !r.checkAll(start, id, cur, &old) {
 				break
 			}
 		}
-		r.advance(&cur, id)
+		r.advance(cur, id)
 		if !r.assuming && r.reached[id] && cur.bottom() && r.g.Kind(id) != cfg.Assume {
 			r.stop, r.stopAt = &errInternal{"Bug! instruction " + r.g.Label(id) + " leads to bottom"}, id
 		}
@@ -390,12 +392,12 @@ func (r *run) visit(start cfg.NodeID, pre state) {
 			break
 		}
 		if r.next[id] == cfg.NoNode {
-			r.setPost(id, cur)
-			cur = state{}
+			r.setPost(id, *cur)
+			*cur = state{}
 			break
 		}
 	}
-	r.drop(&cur)
+	r.drop(cur)
 	r.drop(&old)
 }
 
