@@ -1,7 +1,6 @@
 package verifier
 
 import (
-	"sync/atomic"
 	"testing"
 
 	"bpfls/bench/shapes"
@@ -23,7 +22,7 @@ func settledRun(tb testing.TB, s shapes.Shape, n int) *run {
 	if rej != nil {
 		tb.Fatal(rej.Text)
 	}
-	r := newRun(in, g, Limits{}.withDefaults(1<<24), new(atomic.Bool))
+	r := newRun(in, g, Limits{}.withDefaults(1<<24), func() bool { return false })
 	if err := r.solve(r.entry()); err != nil {
 		tb.Fatal(err)
 	}

@@ -79,9 +79,10 @@ type run struct {
 	visits    int
 	restless  int // of the visits, those in steps of loops beyond restlessSteps
 	max       Limits
-	kept      int // bytes of the states in pre and post
-	cancelled *atomic.Bool
-	stop      error // why the run ended early
+	kept      int         // bytes of the states in pre and post
+	cancelled func() bool // asked again and again
+	work      int         // since cancelled was asked; see spend
+	stop      error       // why the run ended early
 	stopAt    cfg.NodeID
 
 	emptyMeets  map[cfg.NodeID]bool // see noteEmptyMeet
@@ -156,13 +157,14 @@ func (p *program) counter(id cfg.NodeID) zone.Var { return p.counters[id] }
 
 // newRun prepares a run. base, if not nil, is a run of the same program whose states
 // it may take over; it shares base's variables.
-func newRun(in Input, g *cfg.Graph, limits Limits, cancelled *atomic.Bool, base *run) *run {
+func newRun(in Input, g *cfg.Graph, limits Limits, cancelled func() bool, base *run) *run {
 	r := &run{max: limits, cancelled: cancelled, stopAt: cfg.NoNode, base: base}
 	r.init(in, g)
 	if base != nil {
 		r.tab, r.numbers = base.tab, base.numbers
 		r.taken = make([]bool, len(g.Nodes))
 	}
+	r.numbers.StopWhen(cancelled)
 	for d := range 7 {
 		r.tab.SetFrameName(d, strings.TrimSuffix(savedPrefix(d), "/"))
 	}
@@ -346,6 +348,9 @@ func (r *run) joinPredecessors(id cfg.NodeID) state {
 	var st state
 	for _, p := range r.g.Predecessors(id) {
 		r.join(&st, &r.post[p])
+		if !r.spend(st.size()) {
+			break
+		}
 	}
 	return st
 }
@@ -360,18 +365,20 @@ func (r *run) visit(start cfg.NodeID, pre state) {
 	cur := &r.cur
 	work := 0 // since the last kept state
 	for id := start; r.count(); id = r.next[id] {
-		r.suppose(&cur, id)
+		failed := !r.assuming && r.fail[id] != nil
+		if id != start && !failed {
+			r.checkpoint(id, cur, &work)
+		}
+		r.suppose(cur, id)
 		r.reached[id] = !cur.bottom()
-		if !r.assuming && r.fail[id] != nil {
+		if failed {
 			// Neither this node's state nor those of the nodes behind it change any more.
 			break
-		}
-		if id != start {
-			r.checkpoint(id, cur, &work)
 		}
 		if !cur.bottom() {
 			vars, edges := cur.z.Len()
 			work += replayStep + vars + edges
+			r.spend(vars + edges)
 			if edges > r.max.Edges {
 				r.stop = limitError("relations between registers and stack cells at one point", r.max.Edges,
 					"the program copies one value to too many places")
@@ -431,10 +438,24 @@ func (r *run) setPost(id cfg.NodeID, st state) {
 
 // count counts a visit of a node; false ends the run.
 func (r *run) count() bool {
-	if r.visits++; r.visits&63 == 0 && r.cancelled.Load() {
-		r.stop = context.Canceled
-	} else if r.visits > r.max.Visits {
+	if r.visits++; r.visits > r.max.Visits {
 		r.stop = limitError("steps", r.max.Visits, "the program has too many loops or calls for it")
+	}
+	return r.spend(replayStep)
+}
+
+// spendMost is the work between two looks at whether the run was cancelled: less than a
+// millisecond.
+const spendMost = 1 << 13
+
+// spend counts work by the sizes of the states that it is done on, and ends the run if
+// that was cancelled.
+func (r *run) spend(n int) bool {
+	if r.work += n; r.work >= spendMost || r.numbers.Stopped() {
+		r.work = 0
+		if r.numbers.Stopped() || r.cancelled() {
+			r.stop = context.Canceled
+		}
 	}
 	return r.stop == nil
 }
@@ -700,6 +721,13 @@ func (r *run) loopBound() int {
 	return int(most.Int64())
 }
 
+// canceller returns a function that tells whether a context is done, for little, and
+// one to call when it is not needed any more.
+func canceller(ctx context.Context) (cancelled, done func() bool) {
+	flag := new(atomic.Bool)
+	return flag.Load, context.AfterFunc(ctx, func() { flag.Store(true) })
+}
+
 func analyze(ctx context.Context, in Input, opt Options) (*Result, error) {
 	if in.Platform == nil || in.Type == nil {
 		return nil, errors.New("verifier: no platform or no program type was given")
@@ -722,7 +750,13 @@ func analyze(ctx context.Context, in Input, opt Options) (*Result, error) {
 	if opt.Limits.Nodes > 0 {
 		o.MaxNodes = opt.Limits.Nodes
 	}
+	cancelled, done := canceller(ctx)
+	defer done()
+	o.Stop = cancelled
 	g, rej := cfg.Build(cfg.Input{Code: in.Code, Maps: in.Maps, Platform: in.Platform, Type: in.Type}, o)
+	if cancelled() {
+		return nil, context.Cause(ctx)
+	}
 	if rej != nil {
 		res.Verdict, res.Reason, res.At = Rejected, rej.Text, rej.Slot
 		if rej.Kind == cfg.Limit {
@@ -737,14 +771,15 @@ func analyze(ctx context.Context, in Input, opt Options) (*Result, error) {
 	}
 	res.Stack = stackBytes(g)
 	limits := opt.Limits.withDefaults(len(g.Nodes))
-	var cancelled atomic.Bool
-	defer context.AfterFunc(ctx, func() { cancelled.Store(true) })()
-	r := newRun(in, g, limits, &cancelled, nil)
+	r := newRun(in, g, limits, cancelled, nil)
 	r.assumptions = opt.Assume
 	if opt.ContinueAfterFailure {
 		r.goOn()
 	}
 	err := r.solve(r.entry())
+	if cancelled() {
+		return nil, context.Cause(ctx)
+	}
 	var internal *errInternal
 	var limit *errLimit
 	var reject *errReject
@@ -760,7 +795,7 @@ func analyze(ctx context.Context, in Input, opt Options) (*Result, error) {
 		}
 		return res, nil
 	default:
-		return nil, context.Cause(ctx)
+		return nil, err
 	}
 	if opt.ContinueAfterFailure {
 		r.collect(res)

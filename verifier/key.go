@@ -3,6 +3,7 @@ package verifier
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
 	"hash"
 	"math"
 	"slices"
@@ -60,8 +61,11 @@ func KeyOf(in Input, opt Options) Key {
 	k.int(int64(opt.Limits.Bytes))
 	k.bool(opt.ContinueAfterFailure)
 	for _, a := range opt.Assume {
-		k.int(int64(a.Slot))
-		k.int(int64(a.Check))
+		if a.Premise != nil {
+			k.string(fmt.Sprint(*a.Premise))
+		}
+		a.Premise = nil
+		k.string(fmt.Sprint(a))
 	}
 	return k.sum()
 }

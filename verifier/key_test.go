@@ -93,6 +93,7 @@ func TestKey(t *testing.T) {
 		"a limit of edges":        func(k *keyed) { k.Options.Limits.Edges = 5 },
 		"a limit of bytes":        func(k *keyed) { k.Options.Limits.Bytes = 5 },
 		"an assumption":           func(k *keyed) { k.Options.Assume = []verifier.Assumption{{Slot: 1}} },
+		"a premise":               func(k *keyed) { k.Options.Assume = []verifier.Assumption{{Premise: &verifier.Premise{C: 1}}} },
 		"termination":             func(k *keyed) { k.Platform.Options.Termination = true },
 		"the stack's size":        func(k *keyed) { k.Platform.Options.StackSize = 64 },
 		"a helper of the type":    func(k *keyed) { k.Type.HelpersFirst, k.Type.Helpers = true, []platform.Helper{{ID: 7, Return: 1}} },

@@ -48,6 +48,15 @@ func (st *state) bytes() int {
 	return st.z.Bytes() + 2*len(st.t.class) + 8*(len(st.s.nonNum)+len(st.s.cells))
 }
 
+// size is a measure of the work that operations on st take.
+func (st *state) size() int {
+	if st.bottom() {
+		return 1
+	}
+	vars, edges := st.z.Len()
+	return replayStep + vars + edges
+}
+
 // pool keeps the parts of states that are no longer needed. It belongs to one
 // run and is not safe for concurrent use.
 type pool struct {

@@ -1,11 +1,11 @@
 package verifier
 
 import (
+	"context"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 
 	"bpfls/isa"
 	"bpfls/verifier/cfg"
@@ -70,20 +70,49 @@ func (a *analysis) behind() *run {
 		return a.run
 	}
 	if a.on == nil {
-		// It is for explanations, so it must not take long: where loops keep it from
-		// ending soon, the verdict's run has to do.
-		limits := a.limits
-		limits.Visits = min(limits.Visits, 10_000+100*len(a.run.g.Nodes))
-		r := newRun(a.in, a.run.g, limits, new(atomic.Bool), a.run)
-		r.assumptions = a.run.assumptions
-		r.goOn()
-		r.solve(r.entry())
-		a.on = r
+		a.goOn(func() bool { return false })
 	}
 	if a.on.stop != nil {
 		return a.run
 	}
 	return a.on
+}
+
+// goOn makes the run that goes on behind failures, unless it is cancelled.
+func (a *analysis) goOn(cancelled func() bool) {
+	// It is for explanations, so it must not take long: where loops keep it from
+	// ending soon, the verdict's run has to do.
+	limits := a.limits
+	limits.Visits = min(limits.Visits, 10_000+100*len(a.run.g.Nodes))
+	r := newRun(a.in, a.run.g, limits, cancelled, a.run)
+	r.assumptions = a.run.assumptions
+	r.goOn()
+	r.solve(r.entry())
+	r.trim()
+	if !cancelled() {
+		a.on = r
+	}
+}
+
+// Prepare does the work that the first question about a state behind a failure would
+// need, so that it can be cancelled: an analysis that goes on behind failures. The error
+// is that of the context. Nothing is done for programs without failures.
+func (r *Result) Prepare(ctx context.Context) error {
+	a := r.analysis
+	if a == nil || a.run.failures == 0 || a.run.assuming {
+		return nil
+	}
+	cancelled, done := canceller(ctx)
+	defer done()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.on == nil {
+		a.goOn(cancelled)
+	}
+	if cancelled() {
+		return context.Cause(ctx)
+	}
+	return nil
 }
 
 func (r *Result) points(slot int) []Point {

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/goccy/go-yaml"
@@ -187,7 +186,7 @@ func (c *yamlCase) analyze(observed []yamlObservation) (post, messages []string,
 	for id := range g.Nodes {
 		texts[id] = g.InstText(cfg.NodeID(id))
 	}
-	r := newRun(in, g, Limits{}.withDefaults(math.MaxInt32), new(atomic.Bool), nil)
+	r := newRun(in, g, Limits{}.withDefaults(math.MaxInt32), func() bool { return false }, nil)
 	entry, err := r.parseState(c.Pre)
 	if err != nil {
 		return nil, nil, err

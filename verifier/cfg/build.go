@@ -35,14 +35,33 @@ func Build(in Input, opt Options) (*Graph, *Rejection) {
 		}
 	}
 	b := builder{g: &Graph{Insts: insts, in: in, opt: opt}}
-	for _, pass := range []func() *Rejection{b.support, b.lower, b.connect, b.inline} {
+	for _, pass := range []func() *Rejection{b.support, b.lower, b.connect, b.inline, b.assemble, b.order, b.finish} {
+		if b.work(stopEvery) {
+			return nil, cancelled()
+		}
 		if r := pass(); r != nil {
 			return nil, r
 		}
 	}
-	b.assemble()
-	return b.finish()
+	b.g.opt.Stop = nil
+	return b.g, nil
 }
+
+// stopEvery is the number of nodes that are worked on between two looks at
+// Options.Stop: a fraction of a millisecond.
+const stopEvery = 1 << 14
+
+// work counts n more nodes that were worked on and reports whether to give up.
+func (b *builder) work(n int) bool {
+	if b.worked += n; b.worked < stopEvery || b.stopped {
+		return b.stopped
+	}
+	b.worked = 0
+	b.stopped = b.g.opt.Stop != nil && b.g.opt.Stop()
+	return b.stopped
+}
+
+func cancelled() *Rejection { return &Rejection{Kind: Cancelled, Text: "cancelled", Slot: -1} }
 
 func encodingRejection(err error) *Rejection {
 	r := &Rejection{Kind: Encoding, Text: err.Error(), Slot: -1}
@@ -77,6 +96,9 @@ type builder struct {
 
 	frames []frame
 	nodes  int // in all frames
+
+	worked  int // nodes since Options.Stop was asked
+	stopped bool
 
 	inlining inlining
 }
@@ -124,6 +146,9 @@ func (b *builder) support() *Rejection {
 		if in.Slots == 0 {
 			b.opAt[i] = none
 			continue
+		}
+		if b.work(1) {
+			return cancelled()
 		}
 		slot := int32(i)
 		b.opAt[i] = int32(len(g.Ops))
@@ -232,6 +257,9 @@ func (b *builder) connect() *Rejection {
 	}
 	b.succ[0][0] = 1
 	for i := range g.Ops {
+		if b.work(1) {
+			return cancelled()
+		}
 		op := &g.Ops[i]
 		if op.Kind != Instruction {
 			continue
@@ -272,7 +300,7 @@ func (b *builder) connect() *Rejection {
 
 // assemble numbers the nodes of all frames and connects them. The frames are in
 // the order of their prefixes.
-func (b *builder) assemble() {
+func (b *builder) assemble() *Rejection {
 	g := b.g
 	g.Frames = make([]Frame, len(b.frames))
 	at := int32(0)
@@ -298,6 +326,9 @@ func (b *builder) assemble() {
 		}
 		call := 0 // next call of a body whose calls ascend
 		for j, op := range f.body.ops {
+			if b.work(1) {
+				return cancelled()
+			}
 			id := frame.First + int32(j)
 			g.Nodes[id] = Node{Op: op, Frame: int32(i)}
 			if op == b.final && i == 0 {
@@ -329,6 +360,7 @@ func (b *builder) assemble() {
 			g.succAt[id+1] = int32(len(g.succ))
 		}
 	}
+	return nil
 }
 
 func (b *builder) target(f *Frame, e int32) NodeID {
@@ -341,26 +373,38 @@ func (b *builder) target(f *Frame, e int32) NodeID {
 	return f.First + e
 }
 
-// finish orders the nodes, checks tail calls, adds loop counters and
-// obligations.
-func (b *builder) finish() (*Graph, *Rejection) {
+// order orders the nodes, checks tail calls and adds loop counters.
+func (b *builder) order() *Rejection {
 	g := b.g
 	var r *Rejection
-	if g.WTO, r = newWTO(g.succAt, g.succ); r != nil {
-		return nil, r
+	if g.WTO, r = newWTO(g.succAt, g.succ, b.work); r != nil {
+		return r
 	}
 	if r := g.tailCalls(); r != nil {
-		return nil, r
+		return r
 	}
-	b.callbacks()
 	if g.opt.Termination && len(g.WTO.Cycles) > 0 {
-		if r := g.addCounters(); r != nil {
-			return nil, r
+		if b.work(stopEvery) {
+			return cancelled()
 		}
+		if r := g.addCounters(); r != nil {
+			return r
+		}
+		g.WTO, r = newWTO(g.succAt, g.succ, b.work)
+		return r
 	}
-	g.connectBack()
-	b.explicate()
-	return g, nil
+	return nil
+}
+
+// finish finds the targets of callbacks, the predecessors and the obligations.
+func (b *builder) finish() *Rejection {
+	for _, pass := range []func(){b.callbacks, b.g.connectBack, b.explicate} {
+		if b.work(stopEvery) {
+			return cancelled()
+		}
+		pass()
+	}
+	return nil
 }
 
 // connectBack derives the predecessors.
@@ -434,9 +478,7 @@ func (g *Graph) addCounters() *Rejection {
 			f.Call, f.Return = to[f.Call], to[f.Return]
 		}
 	}
-	var r *Rejection
-	g.WTO, r = newWTO(g.succAt, g.succ)
-	return r
+	return nil
 }
 
 func tooManyNodes(limit int) *Rejection {

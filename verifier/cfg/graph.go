@@ -41,6 +41,9 @@ type Options struct {
 	// program too, as PREVAIL does. It changes no verdict: statistics and
 	// listings count those nodes.
 	UnreachableCalls bool
+	// Stop, if not nil, is asked again and again: Build gives up once it says true, with
+	// a rejection of kind Cancelled.
+	Stop func() bool
 	// FallOffEnd lets the last instruction fall through to the program's exit: for
 	// tests of single instructions.
 	FallOffEnd bool

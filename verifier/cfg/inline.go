@@ -167,7 +167,7 @@ func (b *builder) pristine(target int32) *body {
 	il.stack = append(il.stack[:0], target)
 	il.mark[target] = il.epoch
 	n, lo, hi := 0, target, target
-	for len(il.stack) > 0 {
+	for len(il.stack) > 0 && !b.work(1) {
 		op := il.stack[len(il.stack)-1]
 		il.stack = il.stack[:len(il.stack)-1]
 		n++
@@ -245,6 +245,9 @@ func (b *builder) inlineUsual() *Rejection {
 		bd := b.function(b.opAt[g.Ops[parent.body.ops[call]].Inst.Target]).body
 		if b.nodes += len(bd.ops); b.nodes > g.opt.MaxNodes {
 			return tooManyNodes(g.opt.MaxNodes)
+		}
+		if b.work(8) {
+			return cancelled()
 		}
 		id := int32(len(b.frames))
 		parent.callee[c.rank] = id
@@ -385,6 +388,9 @@ func (o *ordered) copy(caller place, prefix string, call *Op) (*body, *Rejection
 		made[op] = true
 		if b.nodes++; b.nodes > g.opt.MaxNodes {
 			return nil, tooManyNodes(g.opt.MaxNodes)
+		}
+		if b.work(8) {
+			return nil, cancelled()
 		}
 		found = append(found, p)
 		next := o.successors(p)

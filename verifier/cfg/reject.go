@@ -11,6 +11,7 @@ const (
 	TooDeep                       // calls nested too deeply, recursion, tail calls
 	Internal                      // PREVAIL stops with an internal error
 	Limit                         // a limit of this package, not of PREVAIL
+	Cancelled                     // Options.Stop said so
 )
 
 // Rejection says why a program has no graph.

@@ -65,8 +65,8 @@ const maxSteps = 1 << 27
 
 // newWTO orders the nodes that can be reached from node 0. It is Bourdoncle's
 // algorithm (figure 4 of his paper) with its recursion on an explicit stack;
-// successors are visited in ascending order.
-func newWTO(succAt []int32, succ []NodeID) (*WTO, *Rejection) {
+// successors are visited in ascending order. work is told of the steps, and ends it.
+func newWTO(succAt []int32, succ []NodeID, work func(int) bool) (*WTO, *Rejection) {
 	n := len(succAt) - 1
 	const (
 		enter = iota // number a node and visit its successors
@@ -104,6 +104,9 @@ func newWTO(succAt []int32, succ []NodeID) (*WTO, *Rejection) {
 		tasks = tasks[:len(tasks)-1]
 		v := NodeID(task / kinds)
 		x := &vertices[v]
+		if steps&1023 == 1023 && work(1024) {
+			return nil, cancelled()
+		}
 		if steps++; steps > maxSteps {
 			return nil, &Rejection{Kind: Limit, Text: "too large to verify: loops are nested too deeply", Slot: -1}
 		}

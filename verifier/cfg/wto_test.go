@@ -9,13 +9,13 @@ import (
 )
 
 // adjacency makes the successor arrays of a graph.
-func adjacency(edges [][]NodeID) (succAt []int32, succ []NodeID) {
+func adjacency(edges [][]NodeID) (succAt []int32, succ []NodeID, work func(int) bool) {
 	succAt = append(succAt, 0)
 	for _, list := range edges {
 		succ = append(succ, list...)
 		succAt = append(succAt, int32(len(succ)))
 	}
-	return succAt, succ
+	return succAt, succ, func(int) bool { return false }
 }
 
 // String writes the order as Bourdoncle does: "1 2 (3 4 (5 6) 7) 8".

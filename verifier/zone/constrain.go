@@ -183,6 +183,9 @@ func (z *Zone) lowerHi(i int, hi Int) bool {
 func (z *Zone) lowerPots(tail int) bool {
 	for changed := true; changed; {
 		changed = false
+		if z.spend(len(z.keys)) {
+			return false
+		}
 		for j, k := range z.keys {
 			s, d := ends(k)
 			if p := z.nodes[s].pot.add(z.ws[j]); p.Less(z.nodes[d].pot) {
@@ -288,6 +291,9 @@ func (z *Zone) addEdge(s, t int, w Int) bool {
 		}
 	}
 	for _, a := range sc.pairs[:sources] {
+		if z.spend(len(sc.pairs) - sources) {
+			break
+		}
 		for _, b := range sc.pairs[sources:] {
 			improve(int(a.i), int(b.i), w.add(a.w).add(b.w))
 		}
@@ -313,7 +319,7 @@ func (z *Zone) closeBounds() {
 	}
 	z.open = false
 	open := false
-	for changed := true; changed; {
+	for changed := true; changed && !z.spend(len(z.keys)); {
 		changed = false
 		for j, k := range z.keys {
 			s, d := ends(k)

@@ -344,6 +344,9 @@ func (js *joinScratch) chromaticClosure(sc *scratch, g []colorEdge, n int) []col
 	js.mark = slices.Grow(js.mark[:0], n)[:n]
 	sc.resetNew()
 	for src := range n {
+		if sc.stopped {
+			break
+		}
 		out := g[js.row[src]:js.row[src+1]]
 		worth := false
 		for i := range out {
@@ -382,7 +385,7 @@ func (js *joinScratch) search(sc *scratch, g []colorEdge, src, n int, leave func
 		h.put(d, sc.dist)
 	}
 	direct := g[js.row[src]:js.row[src+1]]
-	for len(h.items) > 0 {
+	for len(h.items) > 0 && !sc.stopped {
 		v := h.pop(sc.dist)
 		cost := sc.dist[v].add(pots[v])
 		w := cost.sub(pots[src])
@@ -394,7 +397,9 @@ func (js *joinScratch) search(sc *scratch, g []colorEdge, src, n int, leave func
 		if allowed == 0 {
 			continue
 		}
-		for _, e := range g[js.row[v]:js.row[v+1]] {
+		out := g[js.row[v]:js.row[v+1]]
+		sc.spend(len(out))
+		for _, e := range out {
 			if exact && e.color != allowed || !exact && e.color&allowed == 0 {
 				continue
 			}
@@ -624,6 +629,9 @@ func (z *Zone) Meet(o *Zone) bool {
 // nothing does (Bellman and Ford).
 func (z *Zone) findPots() bool {
 	for range len(z.nodes) + 2 {
+		if z.spend(len(z.keys)) {
+			return false
+		}
 		changed := false
 		for j, k := range z.keys {
 			s, d := ends(k)

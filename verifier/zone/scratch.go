@@ -18,7 +18,26 @@ type scratch struct {
 
 	join joinScratch
 	heap heap
+
+	stop    func() bool // see Pool.StopWhen
+	work    int         // since stop was asked
+	stopped bool
 }
+
+// spend counts work, in edges, and reports whether to end. What an operation
+// leaves then is of no use.
+func (sc *scratch) spend(n int) bool {
+	if sc.work += n; sc.work >= stopEvery && !sc.stopped {
+		sc.work = 0
+		sc.stopped = sc.stop != nil && sc.stop()
+	}
+	return sc.stopped
+}
+
+func (z *Zone) spend(n int) bool { return z.pool != nil && z.pool.spend(n) }
+
+// stopEvery is the work between two looks at stop: some tenths of a millisecond.
+const stopEvery = 1 << 13
 
 func (z *Zone) scratchFor() *scratch {
 	if z.pool == nil {

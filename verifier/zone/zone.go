@@ -63,6 +63,13 @@ type Pool struct {
 	scratch
 }
 
+// StopWhen has stop asked again and again by operations that may take long. Once it says
+// true they end early, and their results must not be used.
+func (p *Pool) StopWhen(stop func() bool) { p.stop = stop }
+
+// Stopped reports whether stop has said true.
+func (p *Pool) Stopped() bool { return p.stopped }
+
 // NewPool returns an empty pool.
 func NewPool() *Pool { return &Pool{} }
 
