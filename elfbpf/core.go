@@ -111,6 +111,9 @@ func (r *reader) relocateCORE() error {
 		}
 		c := bySection[name]
 		for i := uint64(0); i < n && c != nil; i++ {
+			if i&63 == 0 && r.stopped() {
+				return errStopped
+			}
 			b := e.data[at+i*record:]
 			rel := coreRelocation{offset: f.u32(b), typ: f.u32(b[4:]), kind: f.u32(b[12:])}
 			if rel.access, err = r.types.coreString(f.u32(b[8:]), "CO-RE access string"); err != nil {

@@ -17,6 +17,8 @@ type Options struct {
 	// Wanted says which programs are read; nil: all. The others, too, are checked for
 	// what rejects the object, but have neither Code nor Lines, Subs and Relocs.
 	Wanted func(*Program) bool
+	// Stop, if not nil, is asked again and again: Parse gives up once it says true.
+	Stop func() bool
 }
 
 // Object is a parsed BPF object. It is safe for use by several goroutines.

@@ -142,7 +142,12 @@ func Open(name string, file io.ReaderAt, size int64, opt Options) (*Object, erro
 		r.types, r.btfErr = readBTF(f, f.contents(s))
 		r.structs = structs{types: r.types, known: map[uint32]*Struct{}}
 	}
-	if err := r.load(); err != nil {
+	if r.stopped() {
+		return nil, errStopped
+	}
+	if err := r.load(); err == errStopped {
+		return nil, err
+	} else if err != nil {
 		o.Err = r.object(err)
 		for _, p := range o.Programs {
 			if p.Err == nil {
@@ -158,8 +163,14 @@ func Open(name string, file io.ReaderAt, size int64, opt Options) (*Object, erro
 	if f.failed != nil {
 		return nil, f.unread()
 	}
+	r.opt.Stop = nil
 	return o, nil
 }
+
+// errStopped is the error of a Parse that Options.Stop ended.
+var errStopped = errors.New("elfbpf: stopped")
+
+func (r *reader) stopped() bool { return r.opt.Stop != nil && r.opt.Stop() }
 
 const rebuildTypes = "compile the source again: the type information is damaged"
 
@@ -323,6 +334,9 @@ func (r *reader) load() error {
 	}
 	unresolved := map[string][]string{} // by the name of the section
 	for at := 0; at < len(r.programs); {
+		if r.stopped() {
+			return errStopped
+		}
 		section := r.programs[at].section
 		end := at
 		for end < len(r.programs) && r.programs[end].section == section {
@@ -337,7 +351,9 @@ func (r *reader) load() error {
 		return err
 	}
 	if r.types != nil {
-		if err := r.relocateCORE(); err != nil {
+		if err := r.relocateCORE(); err == errStopped {
+			return err
+		} else if err != nil {
 			return r.f.fail(".BTF.ext", "Unsupported or invalid CO-RE/BTF relocation data: "+err.Error(),
 				"accesses to types with preserve_access_index are relocated; one that cannot be refuses the whole object")
 		}

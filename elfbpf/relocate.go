@@ -231,6 +231,9 @@ func (r *reader) appendAll() error {
 	failed := map[string]*Error{} // by section
 	var fatal error
 	for _, p := range r.programs {
+		if r.stopped() {
+			return errStopped
+		}
 		reason, err := r.appendTo(p, 0)
 		if err != nil {
 			fatal = r.sectionError(p.section, err.Error())

@@ -36,10 +36,12 @@ type Input struct {
 	NoFacts bool
 	// VerdictOnly leaves out findings too.
 	VerdictOnly bool
+	// Stop, if not nil, is asked again and again: Explain returns nil once it says true.
+	Stop func() bool
 }
 
 // Explain makes the report of one program: findings in the user's terms and
-// facts per line.
+// facts per line. It returns nil only where Input.Stop ended it.
 func Explain(in Input) *Program {
 	p := &Program{
 		Section:      in.Program.Section,
@@ -83,8 +85,13 @@ func Explain(in Input) *Program {
 	if !in.NoFacts {
 		p.Lines, p.Checks = e.lines()
 	}
+	if e.stopped() {
+		return nil
+	}
 	return p
 }
+
+func (e *explainer) stopped() bool { return e.Stop != nil && e.Stop() }
 
 func newExplainer(in Input) *explainer {
 	e := &explainer{Input: in, texts: map[string]*source{}}
@@ -243,6 +250,9 @@ func (e *explainer) lines() (facts []LineFacts, total int) {
 	for slot := range e.insts {
 		if e.insts[slot].Slots == 0 && slot > 0 && e.insts[slot-1].Slots == 2 {
 			continue
+		}
+		if slot&15 == 0 && e.stopped() {
+			return nil, 0
 		}
 		checks, proven, reached := e.Result.Tally(slot)
 		total += checks

@@ -43,6 +43,9 @@ func (e *explainer) findings() []Finding {
 		if u.root != nil {
 			continue
 		}
+		if e.stopped() {
+			return nil
+		}
 		here := checkID{u.id.slot, "", u.id.index}
 		if j, ok := expression[here]; ok {
 			belongs[u.id] = j

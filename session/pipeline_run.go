@@ -199,6 +199,9 @@ func (p *pipeline) parse() error {
 		}
 	}
 	if err != nil {
+		if p.stopped() {
+			return p.ctx.Err()
+		}
 		return err
 	}
 	p.out.Object = obj
@@ -213,7 +216,7 @@ func (p *pipeline) parse() error {
 }
 
 func (p *pipeline) readObject() (*elfbpf.Object, error) {
-	return p.object.parse(p.out.Report.Path, elfbpf.Options{Platform: p.out.Platform, Wanted: p.wanted})
+	return p.object.parse(p.out.Report.Path, elfbpf.Options{Platform: p.out.Platform, Wanted: p.wanted, Stop: p.stopped})
 }
 
 // wanted reports whether a program was asked for.
@@ -365,7 +368,7 @@ func (p *pipeline) judgeProgram(po *ProgramOutcome, maps []platform.Map) {
 			in.Code = "BPF-internal"
 			in.Reason = fmt.Sprintf("bpfls stopped with an internal error at this program: %v", r)
 			in.Advice = "Please report it, with the object"
-			in.Unknown = true
+			in.Unknown, in.Stop = true, nil
 			po.Report = explain.Explain(in)
 		}
 		po.Report.Seconds = time.Since(start).Seconds()
@@ -387,11 +390,7 @@ func (p *pipeline) judgeProgram(po *ProgramOutcome, maps []platform.Map) {
 	switch {
 	case po.Result == nil && po.Program.Err == nil:
 		in.Unknown = true
-		in.Code = "BPF-limit"
-		in.Reason = "it was not verified: the work was cancelled"
-		if unfinished != nil && !errors.Is(unfinished, context.Canceled) {
-			in.Reason = "it was not verified: " + unfinished.Error()
-		}
+		in.Code, in.Reason = "BPF-limit", notVerified(unfinished)
 	case p.notOptimised(po):
 		in.Code = "BPF-not-optimized"
 		in.Reason = "this call was compiled without optimisation: the helper's number is loaded from memory and called through a register (callx), and a verifier needs it in the instruction"
@@ -400,8 +399,27 @@ func (p *pipeline) judgeProgram(po *ProgramOutcome, maps []platform.Map) {
 		in.Code = "BPF-no-hook"
 		in.Reason, in.Advice = p.noHook(po.Program)
 	}
+	in.Stop = p.stopped
+	if po.Result == nil || p.req.VerdictOnly || po.Result.Prepare(p.ctx) == nil {
+		if po.Report = explain.Explain(in); po.Report != nil {
+			return
+		}
+	}
+	// There was no time to explain it.
+	po.Result, in.Result, in.Stop = nil, nil, nil
+	in.Unknown, in.Code, in.Reason, in.Advice = true, "BPF-limit", notVerified(context.Cause(p.ctx)), ""
 	po.Report = explain.Explain(in)
 }
+
+// notVerified is the reason of a program whose run was ended.
+func notVerified(cause error) string {
+	if cause == nil || errors.Is(cause, context.Canceled) {
+		return "it was not verified: the work was cancelled"
+	}
+	return "it was not verified: " + cause.Error()
+}
+
+func (p *pipeline) stopped() bool { return p.ctx.Err() != nil }
 
 // notOptimised reports whether a program was refused for calling a helper through
 // a register.

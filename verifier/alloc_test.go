@@ -4,30 +4,7 @@ import (
 	"testing"
 
 	"bpfls/bench/shapes"
-	"bpfls/linuxhooks"
-	"bpfls/verifier/cfg"
 )
-
-// settledRun analyses a program of a shape and returns the run, so that it can be made
-// to visit everything once more.
-func settledRun(tb testing.TB, s shapes.Shape, n int) *run {
-	tb.Helper()
-	p := linuxhooks.Platform()
-	xdp, _ := p.TypeByName("xdp")
-	prog := s.Make(n)
-	in := Input{Code: prog.Code, Maps: prog.Maps, Platform: p, Type: xdp}
-	o := cfg.DefaultOptions(p)
-	o.Termination = s.Termination
-	g, rej := cfg.Build(cfg.Input{Code: in.Code, Maps: in.Maps, Platform: p, Type: xdp}, o)
-	if rej != nil {
-		tb.Fatal(rej.Text)
-	}
-	r := newRun(in, g, Limits{}.withDefaults(1<<24), func() bool { return false })
-	if err := r.solve(r.entry()); err != nil {
-		tb.Fatal(err)
-	}
-	return r
-}
 
 // TestVisitsDoNotAllocate visits every node of analysed programs again. All states that
 // are kept get replaced, so their memory and that of the states between is used again:
@@ -35,7 +12,10 @@ func settledRun(tb testing.TB, s shapes.Shape, n int) *run {
 func TestVisitsDoNotAllocate(t *testing.T) {
 	for _, s := range shapes.All {
 		t.Run(s.Name, func(t *testing.T) {
-			r := settledRun(t, s, 200)
+			r := newShapedRun(t, s, 200)
+			if err := r.solve(r.entry()); err != nil {
+				t.Fatal(err)
+			}
 			visits := r.visits
 			again := func() {
 				r.visit(r.g.Entry(), r.pre[r.g.Entry()].share())

@@ -179,6 +179,9 @@ func (b *builder) pristine(target int32) *body {
 			}
 		}
 	}
+	if b.stopped {
+		return &body{}
+	}
 	bd := &body{ops: make([]int32, 0, n), succ: make([]edges, n)}
 	for op := lo; op <= hi; op++ {
 		if il.mark[op] == il.epoch {
