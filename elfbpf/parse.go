@@ -2,6 +2,7 @@ package elfbpf
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -168,7 +169,7 @@ func Open(name string, file io.ReaderAt, size int64, opt Options) (*Object, erro
 }
 
 // errStopped is the error of a Parse that Options.Stop ended.
-var errStopped = errors.New("elfbpf: stopped")
+var errStopped = context.Canceled
 
 func (r *reader) stopped() bool { return r.opt.Stop != nil && r.opt.Stop() }
 

@@ -17,8 +17,8 @@ import (
 const (
 	defaultVisits = 2_000_000
 	visitsPerNode = 8
-	defaultEdges  = 1 << 20
-	defaultBytes  = 4 << 30
+	defaultEdges  = 1 << 18
+	defaultBytes  = 2 << 30
 	// The ascending sequence of a loop ends after a few steps (10 at most in all tables
 	// of verdicts), or else a bound grows in each of them: widening drops it, and the
 	// closure behind it finds another one a little further out. restlessSteps is where

@@ -61,7 +61,7 @@ func (b *builder) work(n int) bool {
 	return b.stopped
 }
 
-func cancelled() *Rejection { return &Rejection{Kind: Cancelled, Text: "cancelled", Slot: -1} }
+func cancelled() *Rejection { return &Rejection{Kind: Cancelled, Slot: -1} }
 
 func encodingRejection(err error) *Rejection {
 	r := &Rejection{Kind: Encoding, Text: err.Error(), Slot: -1}
