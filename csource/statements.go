@@ -150,7 +150,7 @@ func (f *File) top() {
 			i = f.Match(body) + 1
 			continue
 		}
-		if name != i && end < len(f.Tokens) {
+		if name < 0 && !f.Is(i, "typedef") && end < len(f.Tokens) { // no prototype
 			f.Globals = append(f.Globals, f.declarators(i, end-1)...)
 		}
 		i = end + 1
@@ -185,9 +185,13 @@ func (f *File) split(s Span, at string) []Span {
 	return out
 }
 
+func newStmt(kind StmtKind, at Span, parent *Stmt) *Stmt {
+	return &Stmt{Span: at, Kind: kind, Parent: parent, Cond: None, Init: None, Step: None, Value: None, ForHeader: None}
+}
+
 // block reads the statements from the brace at i on.
 func (f *File) block(i int, parent *Stmt) *Stmt {
-	b := &Stmt{Span: Span{i, f.Match(i)}, Kind: Block, Parent: parent}
+	b := newStmt(Block, Span{i, f.Match(i)}, parent)
 	for j := i + 1; j < b.Last; {
 		s := f.statement(j, b.Last, b)
 		b.List = append(b.List, s)
@@ -198,7 +202,7 @@ func (f *File) block(i int, parent *Stmt) *Stmt {
 
 // statement reads the statement at i, which ends before limit.
 func (f *File) statement(i, limit int, parent *Stmt) *Stmt {
-	s := &Stmt{Span: Span{i, i}, Parent: parent}
+	s := newStmt(Expr, Span{i, i}, parent)
 	switch {
 	case f.Is(i, "{") && f.Match(i) >= 0:
 		return f.block(i, parent)
