@@ -48,6 +48,10 @@ soak: ## The same with a billion steps; SEED=n starts elsewhere.
 mutants: ## Plant bugs in the verifier; the soundness tests must find them.
 	$(SOUNDNESS) -run TestPlantedBugs -soundness.plant
 
+.PHONY: features
+features: ## Switch each feature of the language server off; its test must fail.
+	$(GO) test ./lsp -count=1 -v -run 'TestFeatures' -features
+
 .PHONY: cross
 cross: ## Build for every platform, without cgo.
 	@for os in windows darwin linux; do for arch in amd64 arm64; do \

@@ -25,6 +25,7 @@ var served = map[string]bool{
 	protocol.MethodTextDocumentDidClose:               true,
 	protocol.MethodTextDocumentHover:                  true,
 	protocol.MethodTextDocumentDocumentSymbol:         true,
+	protocol.MethodTextDocumentInlayHint:              true,
 	protocol.MethodTextDocumentCodeAction:             true,
 	protocol.MethodCodeActionResolve:                  true,
 	protocol.MethodTextDocumentCodeLens:               true,

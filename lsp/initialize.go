@@ -86,6 +86,9 @@ func (s *server) announce(c *protocol.ServerCapabilities) {
 	if s.has("signatureHelp") {
 		c.SignatureHelpProvider = &protocol.SignatureHelpOptions{TriggerCharacters: []string{"(", ","}}
 	}
+	if s.has("inlayHint") {
+		c.InlayHintProvider = protocol.Boolean(true)
+	}
 	if s.features.pull {
 		c.DiagnosticProvider = &protocol.DiagnosticOptions{Identifier: ptr("bpfls"), InterFileDependencies: true, WorkspaceDiagnostics: true}
 	}

@@ -32,6 +32,9 @@ import (
 // withoutFlag switches features off, to see their tests fail (make features).
 var withoutFlag = flag.String("without", "", "features of the server to switch off, separated by commas")
 
+// untilFlag bounds how long a test waits for what must come.
+var untilFlag = flag.Duration("until", 20*time.Second, "how long a test waits for what must come")
+
 func without() []string {
 	if *withoutFlag == "" {
 		return nil
@@ -229,7 +232,7 @@ func (c *client) edit(name string, version int32, line, from, to uint32, text st
 
 func (c *client) until(what string, holds func() bool) {
 	c.t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(*untilFlag)
 	for {
 		c.mu.Lock()
 		ok := holds()

@@ -16,6 +16,7 @@ type fileLayout struct {
 	Type          *string      `key:"type" doc:"The type of all programs: the name of a program type or a section prefix (see bpfls hooks). Without it the section's name decides."`
 	VerifyOn      *string      `key:"verifyOn" enum:"save,change,manual" doc:"When programs are verified: when a file is saved, also while it is edited, or only by command."`
 	Termination   *string      `key:"termination" enum:"auto,on,off" doc:"Whether every loop must be proven to end. auto is the platform's rule: on for Windows, off for Linux."`
+	InlayHints    *bool        `key:"inlayHints" doc:"Whether editors show behind accesses to packets and map values which bytes they are about."`
 	CompileErrors *string      `key:"compileErrors" enum:"auto,show,hide" doc:"Whether clang's own errors and warnings are shown. auto hides them where clangd shows them."`
 	Sources       []string     `key:"sources" doc:"The BPF sources, as glob patterns relative to this file: * stops at slashes, ** does not; a pattern without a slash fits in every folder. Without it, names and contents decide."`
 	Exclude       []string     `key:"exclude" doc:"Files that are not BPF sources, as glob patterns."`

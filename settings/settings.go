@@ -70,6 +70,7 @@ type Settings struct {
 	SectionTypes  []SectionType   // types that comments give to single sections
 	VerifyOn      Value[string]   // save, change or manual
 	Termination   Value[string]   // auto (the platform's), on or off
+	InlayHints    Value[bool]     // shown by editors
 	CompileErrors Value[string]   // auto, show or hide
 	Sources       Value[[]Glob]   // which files are BPF sources; empty: decided by name and content
 	Exclude       Value[[]Glob]   // which are not, whatever else says so
@@ -257,6 +258,7 @@ func (s *Settings) merge(f fileLayout, file string, src source) {
 	set(&s.Type, f.Type, src.origin("type"))
 	set(&s.VerifyOn, f.VerifyOn, src.origin("verifyOn"))
 	set(&s.Termination, f.Termination, src.origin("termination"))
+	set(&s.InlayHints, f.InlayHints, src.origin("inlayHints"))
 	set(&s.CompileErrors, f.CompileErrors, src.origin("compileErrors"))
 	if f.Sources != nil {
 		list := globs(src.dir, f.Sources)
@@ -369,6 +371,7 @@ func (s *Settings) List() []Entry {
 		{"compileErrors", s.CompileErrors.Value, s.CompileErrors.Origin},
 		{"exclude", globText(s.Exclude.Value), s.Exclude.Origin},
 		{"headers", strings.Join(s.Headers.Value, " "), s.Headers.Origin},
+		{"inlayHints", strconv.FormatBool(s.InlayHints.Value), s.InlayHints.Origin},
 		{"limits.nodes", limitText(s.LimitNodes.Value), s.LimitNodes.Origin},
 		{"limits.timeout", s.LimitTimeout.Value.String(), s.LimitTimeout.Origin},
 		{"limits.visits", limitText(s.LimitVisits.Value), s.LimitVisits.Origin},
@@ -420,6 +423,7 @@ func parseEditor(data []byte) (fileLayout, []*Problem) {
 	unsetDefault(&layout.Type, "")
 	unsetDefault(&layout.VerifyOn, base.VerifyOn.Value)
 	unsetDefault(&layout.Termination, base.Termination.Value)
+	unsetDefault(&layout.InlayHints, false)
 	unsetDefault(&layout.CompileErrors, base.CompileErrors.Value)
 	unsetDefault(&layout.Clang.Path, "")
 	unsetDefault(&layout.Clang.CompileCommands, "")
