@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"bpfls/isa"
@@ -47,7 +46,7 @@ func judge(t *testing.T, insts []isa.Inst) *Result {
 	if rej != nil {
 		t.Fatal(rej)
 	}
-	r := newRun(in, g, Limits{}.withDefaults(math.MaxInt32), new(atomic.Bool), nil)
+	r := newRun(in, g, Limits{}.withDefaults(math.MaxInt32), func() bool { return false }, nil)
 	if err := r.solve(r.entry()); err != nil {
 		t.Fatal(err)
 	}
