@@ -105,8 +105,9 @@ func newExplainer(in Input) *explainer {
 // explainer holds what the findings of one program have in common.
 type explainer struct {
 	Input
-	insts  []isa.Inst // by slot
-	causes int        // checks whose cause was looked for
+	insts  []isa.Inst       // by slot
+	causes int              // checks whose cause was looked for
+	slicer *verifier.Slicer // made when first asked
 	texts  map[string]*source
 	from   [][]int32               // by slot: the slots that control comes from; made when first asked
 	scoped map[int][]*elfbpf.Scope // by slot

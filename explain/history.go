@@ -12,6 +12,7 @@ import (
 const (
 	maxRelated = 8  // places that a finding relates to at most
 	maxCauses  = 64 // checks of a program whose cause is looked for
+	maxNamed   = 12 // registers that are named for one history
 )
 
 // history words the slice of a finding: where what is known at the check comes
@@ -20,6 +21,7 @@ type history struct {
 	*describer
 	steps []verifier.Step
 	items []item
+	named int // registers that were named
 }
 
 // item is a place of a history.
@@ -42,7 +44,10 @@ func (d *describer) slice() []verifier.Step {
 	if !d.sliced {
 		d.sliced = true
 		if d.Result != nil {
-			d.steps = d.Result.Slice(d.u.point, d.u.check)
+			if d.slicer == nil {
+				d.slicer = d.Result.Slicer()
+			}
+			d.steps = d.slicer.Slice(d.u.point, d.u.check)
 		}
 	}
 	return d.steps
@@ -277,7 +282,7 @@ func (h *history) narrow(i int, s *verifier.Step) {
 		if h.sameBranch(i) {
 			return // said of the packet's size
 		}
-		name := h.registerBefore(s.Point, int(s.Subject.Reg))
+		name := func() string { return orIt(h.registerBefore(s.Point, int(s.Subject.Reg))) }
 		switch {
 		case s.After.Types == verifier.TypePacket && s.Before.Offset == s.After.Offset:
 			if s.After.Offset.Lo == s.After.Offset.Hi && bounded(s.After.Offset) {
@@ -290,10 +295,10 @@ func (h *history) narrow(i int, s *verifier.Step) {
 			h.add(i, rankContext, r, text)
 		case s.After.Types == verifier.TypeNumber && s.Before.Signed != s.After.Signed && interval(s.After.Signed) != "":
 			if h.code != "BPF-loop-bound" {
-				h.add(i, rankProven, r, fmt.Sprintf("behind this check %s is %s", orIt(name), interval(s.After.Signed)))
+				h.add(i, rankProven, r, fmt.Sprintf("behind this check %s is %s", name(), interval(s.After.Signed)))
 			}
 		case s.After.Types != s.Before.Types && s.After.Types != 0:
-			h.add(i, rankContext, r, fmt.Sprintf("behind this check %s is %s", orIt(name), h.what(s.After)))
+			h.add(i, rankContext, r, fmt.Sprintf("behind this check %s is %s", name(), h.what(s.After)))
 		}
 	}
 }
@@ -790,9 +795,10 @@ func (s *source) bare(e span) string {
 // registerBefore names a register before an instruction; empty where C has no name
 // for it.
 func (h *history) registerBefore(p verifier.Point, reg int) string {
-	if reg < 0 {
+	if reg < 0 || h.named >= maxNamed {
 		return ""
 	}
+	h.named++
 	if n, ok := h.namer().Register(p, reg); ok && len(n.Expr) <= 40 {
 		return n.Expr
 	}

@@ -108,9 +108,38 @@ type Guard struct {
 // the last one is the check itself. It follows data: registers through copies,
 // arithmetic, calls, the stack and frames, and what branches say of them; and
 // control where ways met on which more was known. It is computed when asked for,
-// and bounded.
+// and bounded. For several checks of one report see Slicer.
 func (r *Result) Slice(p Point, c Check) []Step {
-	a := r.analysis
+	s := r.Slicer()
+	s.share = maxSliceWork
+	return s.Slice(p, c)
+}
+
+// Slicer makes the slices of one report. Together they take no more than a share of the
+// time that the verdict took: the first ones reach farther than the last ones of many.
+// It is not safe for use by several goroutines.
+type Slicer struct {
+	r      *Result
+	run    *run
+	states map[cfg.NodeID]state // before nodes, of run
+	share  int                  // work for one slice
+	least  int                  // work that each slice may take, if nothing is left
+	left   int                  // work for all slices
+}
+
+// Slicer returns a Slicer for the result.
+func (r *Result) Slicer() *Slicer {
+	s := &Slicer{r: r}
+	if a := r.analysis; a != nil && a.run != nil {
+		s.left = 4_000 + workPerNode*a.run.visits/24
+		s.share, s.least = s.left/3, 200
+	}
+	return s
+}
+
+// Slice is Result.Slice within what is left of the work.
+func (x *Slicer) Slice(p Point, c Check) []Step {
+	a := x.r.analysis
 	if a == nil {
 		return nil
 	}
@@ -120,19 +149,29 @@ func (r *Result) Slice(p Point, c Check) []Step {
 	if id == cfg.NoNode {
 		return nil
 	}
-	s := &slicer{run: a.behind(), maps: int64(r.mapShift), seen: map[sliceAt]bool{}, states: map[cfg.NodeID]state{}}
+	from := a.behind()
 	if c.Kind == CheckLoopCount {
-		s.run = a.run
+		from = a.run
 	}
-	defer s.close()
-	return s.slice(id, &c)
+	if x.run != from || len(x.states) > 4096 {
+		for _, st := range x.states {
+			from.drop(&st)
+		}
+		x.run, x.states = from, map[cfg.NodeID]state{}
+	}
+	start := max(min(x.share, x.left), x.least)
+	s := &slicer{run: from, maps: int64(x.r.mapShift), seen: map[sliceAt]bool{}, states: x.states, work: start}
+	steps := s.slice(id, &c)
+	x.left -= start - s.work
+	return steps
 }
 
 // The bounds of a slice.
 const (
-	maxSliceVisits = 40_000 // pairs of a node and a subject
-	maxSliceSteps  = 256
-	maxFollow      = 2_000 // nodes on the ways from a join to the check
+	maxSliceWork  = 400_000
+	maxSliceSteps = 256
+	workPerNode   = 20  // of running a node, where looking at one is 1
+	maxFollow     = 400 // nodes on the ways from a join to the check
 )
 
 // subject is a Subject with stack bytes counted from the lowest one of all frames.
@@ -143,37 +182,32 @@ type subject struct {
 }
 
 type sliceAt struct {
-	node cfg.NodeID
-	what subject
-	ctl  bool
+	node   cfg.NodeID
+	what   subject
+	ctl    bool
+	behind bool // the node; else before it
 }
 
 // slicer computes one slice.
 type slicer struct {
 	*run
 	seen   map[sliceAt]bool
-	work   []sliceAt
+	queue  []sliceAt
+	work   int // left: what running and looking at nodes costs
 	steps  []Step
-	states map[cfg.NodeID]state // before nodes, kept until close
-	pairs  int                  // of a node and a subject
+	states map[cfg.NodeID]state // before nodes; see Slicer
 	maps   int64                // Result.mapShift
 }
 
-func (s *slicer) close() {
-	for id, st := range s.states {
-		s.drop(&st)
-		delete(s.states, id)
-	}
-}
-
-// at returns the state before a node. It belongs to the slicer.
+// at returns the state before a node. It belongs to the slicer. It is bottom where no
+// work is left for it.
 func (s *slicer) at(id cfg.NodeID) *state {
 	if st, ok := s.states[id]; ok {
 		return &st
 	}
 	// States inside a chain are computed from its start: keep all of them.
 	start := id
-	for s.inner[start] {
+	for s.inner[start] && s.pre[start].z == nil {
 		if _, ok := s.states[start]; ok {
 			break
 		}
@@ -185,6 +219,9 @@ func (s *slicer) at(id cfg.NodeID) *state {
 		s.states[start] = st
 	}
 	for n := start; n != id; n = s.next[n] {
+		if s.work <= 0 {
+			return new(state)
+		}
 		if s.fail[n] != nil && !s.assuming {
 			st = s.post[n].share() // what is known behind a failure is kept there
 		} else {
@@ -200,6 +237,7 @@ func (s *slicer) at(id cfg.NodeID) *state {
 // which checks could not be proven.
 func (s *slicer) runNode(st *state, id cfg.NodeID, failed func(check int)) {
 	s.suppose(st, id)
+	s.work -= workPerNode
 	if st.bottom() {
 		return
 	}
@@ -315,13 +353,13 @@ func (s *slicer) record(id cfg.NodeID, st Step) {
 
 // push goes on with a subject before a node.
 func (s *slicer) push(id cfg.NodeID, x subject, ctl bool) {
-	at := sliceAt{id, x, ctl}
-	if s.seen[at] || ctl && s.seen[sliceAt{id, x, false}] || s.pairs >= maxSliceVisits {
+	at := sliceAt{id, x, ctl, false}
+	if s.seen[at] || ctl && s.seen[sliceAt{id, x, false, false}] || s.work <= 0 {
 		return
 	}
 	s.seen[at] = true
-	s.pairs++
-	s.work = append(s.work, at)
+	s.work--
+	s.queue = append(s.queue, at)
 }
 
 func register(r isa.Reg) subject { return subject{kind: SubjectRegister, reg: r} }
@@ -433,14 +471,12 @@ func (s *slicer) loopExits(head cfg.NodeID) {
 	}
 }
 
-// run1 follows subjects backward until nothing is left.
+// follow follows subjects backward, the nearest instructions first, until nothing is
+// left.
 func (s *slicer) follow() {
-	for len(s.work) > 0 {
-		at := s.work[len(s.work)-1]
-		s.work = s.work[:len(s.work)-1]
-		if len(s.states) > 4096 {
-			s.close()
-		}
+	for len(s.queue) > 0 {
+		at := s.queue[0]
+		s.queue = s.queue[1:]
 		s.back(at.node, at.what, at.ctl)
 	}
 }
@@ -463,10 +499,54 @@ func (s *slicer) back(id cfg.NodeID, x subject, ctl bool) {
 		s.ways(id, x, ctl)
 	}
 	for _, p := range preds {
-		if s.reached[p] {
-			s.through(p, x, ctl)
+		if !s.reached[p] {
+			continue
+		}
+		// Pass over what has nothing to do with x.
+		n := p
+		for i := 0; n != s.g.Entry() && !s.touches(n, x); i++ {
+			if i%16 == 0 {
+				s.work--
+			}
+			before := s.g.Predecessors(n)
+			if len(before) != 1 {
+				break
+			}
+			n = before[0]
+		}
+		if at := (sliceAt{n, x, ctl, true}); s.touches(n, x) {
+			if !s.seen[at] {
+				s.seen[at] = true
+				s.through(n, x, ctl)
+			}
+		} else {
+			s.push(n, x, ctl)
 		}
 	}
+}
+
+// touches reports whether a node may have to do with x.
+func (s *slicer) touches(id cfg.NodeID, x subject) bool {
+	op := s.g.Op(id)
+	switch op.Kind {
+	case cfg.Assume:
+		return s.concerns(id, x)
+	case cfg.Instruction:
+	default:
+		return false
+	}
+	in := &op.Inst
+	switch x.kind {
+	case SubjectRegister:
+		if in.Kind == isa.CallLocal {
+			return false
+		}
+		return op.Def&(1<<x.reg) != 0 || in.Kind == isa.Exit || op.Contract >= 0 && s.g.Contracts[op.Contract].ReallocatesPacket
+	case SubjectStack:
+		return in.Kind == isa.Store || in.Kind == isa.Atomic || in.Kind == isa.Exit ||
+			op.Contract >= 0 && (len(s.g.Contracts[op.Contract].Pairs) > 0 || s.g.Contracts[op.Contract].ReallocatesPacket)
+	}
+	return op.Contract >= 0 && s.g.Contracts[op.Contract].ReallocatesPacket
 }
 
 // ways notes that ways meet on which different things are known of x.
@@ -523,7 +603,7 @@ func (s *slicer) through(p cfg.NodeID, x subject, ctl bool) {
 
 // throughBranch notes that a branch restricts x, if it does.
 func (s *slicer) throughBranch(p cfg.NodeID, x subject, ctl bool) {
-	if x.kind != SubjectStack || s.g.Op(p).Use != 0 {
+	if s.concerns(p, x) {
 		st := s.behindNode(p)
 		before, after := s.value(s.at(p), x), s.value(&st, x)
 		narrowed := before != after
@@ -539,6 +619,47 @@ func (s *slicer) throughBranch(p cfg.NodeID, x subject, ctl bool) {
 		}
 	}
 	s.push(p, x, ctl)
+}
+
+// concerns reports whether the condition of an assumption can say something of x: that
+// it is one of the operands, or stands in a relation with one.
+func (s *slicer) concerns(p cfg.NodeID, x subject) bool {
+	op := s.g.Op(p)
+	if x.kind == SubjectRegister && op.Use&(1<<x.reg) != 0 {
+		return true
+	}
+	st := s.at(p)
+	if st.bottom() {
+		return false
+	}
+	var v zone.Var
+	switch x.kind {
+	case SubjectPacketSize:
+		v = zone.PacketSize
+	case SubjectRegister:
+		k, ok := primaryKind(st.typeOf(x.reg))
+		if !ok {
+			return false
+		}
+		v = reg(x.reg, k)
+	case SubjectStack:
+		o, ok := st.s.has(x.off, x.size, 1<<zone.KindSValue)
+		if !ok {
+			return false
+		}
+		v = o.Var(zone.KindSValue)
+	}
+	for r := isa.Reg(0); r <= 9; r++ {
+		if op.Use&(1<<r) == 0 {
+			continue
+		}
+		if k, ok := primaryKind(st.typeOf(r)); ok {
+			if d := st.z.Difference(reg(r, k), v); !d.IsTop() {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // nearerToEnd reports whether a packet pointer is known to lie further before the
@@ -680,14 +801,57 @@ func decidesAlone(in *isa.Inst, s *Step) bool {
 // stackPlace returns where on the stack a node's access is; ok is false if it goes
 // elsewhere for sure.
 func (s *slicer) stackPlace(p cfg.NodeID, base isa.Reg, off int32, width int) (place, bool) {
-	if base == isa.R10 {
-		return s.placeN(zone.Single(int64(s.frameTop(p))+int64(off)), width), true
+	at, ok := s.stackOffset(p, base)
+	return s.placeN(at.Add(zone.Single(int64(off))), width), ok
+}
+
+// stackOffset returns where on the stack a register points to before a node; ok is
+// false if it points elsewhere for sure. Most often the instructions just before tell,
+// without their states.
+func (s *slicer) stackOffset(p cfg.NodeID, r isa.Reg) (zone.Interval, bool) {
+	moved := int64(0)
+	id := p
+	for s.inner[id] && s.pre[id].z == nil {
+		if r == isa.R10 {
+			break
+		}
+		if _, ok := s.states[id]; ok {
+			break
+		}
+		id = s.g.Predecessors(id)[0]
+		op := s.g.Op(id)
+		if op.Def&(1<<r) == 0 {
+			continue
+		}
+		in := &op.Inst
+		switch {
+		case in.Kind == isa.Bin && isa.BinOp(in.Op) == isa.Mov && in.Is64 && !in.UseImm:
+			r = in.Src
+		case in.Kind == isa.Bin && isa.BinOp(in.Op) == isa.Add && in.Is64 && in.UseImm:
+			moved += in.Imm
+		case in.Kind == isa.Bin && isa.BinOp(in.Op) == isa.Mov && in.UseImm,
+			in.Kind == isa.LoadMapFD, in.Kind == isa.LoadMapAddress,
+			op.Contract >= 0 && r == 0:
+			return zone.Interval{}, false
+		default:
+			at, ok := s.pointsAt(s.next[id], r)
+			return at.Add(zone.Single(moved)), ok
+		}
 	}
+	if r == isa.R10 {
+		return zone.Single(int64(s.frameTop(id)) + moved), true
+	}
+	at, ok := s.pointsAt(id, r)
+	return at.Add(zone.Single(moved)), ok
+}
+
+// pointsAt is stackOffset of what the state before a node knows.
+func (s *slicer) pointsAt(p cfg.NodeID, r isa.Reg) (zone.Interval, bool) {
 	st := s.at(p)
-	if st.bottom() || st.typeOf(base)&TypeStack == 0 {
-		return place{}, false
+	if st.bottom() || st.typeOf(r)&TypeStack == 0 {
+		return zone.Interval{}, false
 	}
-	return s.placeN(st.interval(reg(base, zone.KindStackOffset)).Add(zone.Single(int64(off))), width), true
+	return st.interval(reg(r, zone.KindStackOffset)), true
 }
 
 // throughStack goes through an instruction that may write the stack bytes x.
@@ -704,17 +868,19 @@ func (s *slicer) throughStack(p cfg.NodeID, in *isa.Inst, op *cfg.Op, x subject,
 		}
 		c := &s.g.Contracts[op.Contract]
 		kind = StepCall
-		st := s.at(p)
-		if st.bottom() {
-			break
-		}
 		for _, pair := range c.Pairs {
-			if pair.Writable && st.typeOf(pair.Mem)&TypeStack != 0 {
-				at = s.place(st.interval(reg(pair.Mem, zone.KindStackOffset)), st.interval(reg(pair.Size, zone.KindSValue)))
-				hit = true
+			if !pair.Writable {
+				continue
+			}
+			if off, ok := s.stackOffset(p, pair.Mem); ok && !s.at(p).bottom() {
+				at, hit = s.place(off, s.at(p).interval(reg(pair.Size, zone.KindSValue))), true
 			}
 		}
 		if c.ReallocatesPacket && !hit {
+			st := s.at(p)
+			if st.bottom() {
+				break
+			}
 			if o, ok := s.tab.Lookup(x.off, x.size); ok && st.t.tracked(o) && st.t.of(o)&TypePacket != 0 {
 				after := s.behindNode(p)
 				s.record(p, Step{Kind: StepInvalidate, Subject: s.public(x, p), Before: s.value(st, x), After: s.value(&after, x), Control: ctl})
@@ -875,7 +1041,7 @@ func (s *slicer) reachedPredecessors(id cfg.NodeID) []cfg.NodeID {
 func (s *slicer) eachWay(step *Step, target cfg.NodeID, check int) {
 	w := s.g.WTO
 	first, last := s.position(step.node), s.position(target)
-	if first < 0 || last < first || last-first > maxFollow {
+	if first < 0 || last < first || last-first > maxFollow || int(last-first)*len(step.Ways)*workPerNode > s.work {
 		return
 	}
 	region := w.Order[first : last+1]
