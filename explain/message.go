@@ -153,7 +153,7 @@ func (d *describer) message() string {
 // verb tells what an access does: reads, writes.
 func (d *describer) verb() string {
 	switch {
-	case d.u.check.Mode == verifier.AccessCompare:
+	case d.compares():
 		return "compares with"
 	case isCall(d.in):
 		v := "reads"
@@ -167,9 +167,18 @@ func (d *describer) verb() string {
 	return "reads"
 }
 
+// compares reports whether a pointer is compared or subtracted, and nothing accessed
+// through it.
+func (d *describer) compares() bool {
+	return d.u.check.Mode == verifier.AccessCompare && d.u.check.Kind != verifier.CheckMapKeyValue
+}
+
 // reach returns the bytes that an access may touch, as offsets in its region.
 // exact: the access is always to these bytes.
 func (d *describer) reach() (lo, hi int64, exact, known bool) {
+	if d.u.check.Kind == verifier.CheckMapKeyValue {
+		return d.argumentBytes()
+	}
 	off := d.value.Offset
 	if d.state == nil || off.LoInf || off.HiInf || off.LoWide || off.HiWide {
 		return 0, 0, false, false
@@ -213,9 +222,9 @@ func (d *describer) packet() string {
 	}
 	low := strings.HasPrefix(d.u.message, "Lower bound")
 	switch {
-	case d.u.check.Mode == verifier.AccessCompare && low:
+	case d.compares() && low:
 		return "compares a pointer that may lie before the first byte of the packet."
-	case d.u.check.Mode == verifier.AccessCompare:
+	case d.compares():
 		return "compares a pointer that may lie more than 65,535 bytes behind the start of the packet, where no packet reaches."
 	case !known && low:
 		return d.touches("a place", "the packet") + " whose offset may be negative: no lower bound of it is known."

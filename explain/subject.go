@@ -136,9 +136,10 @@ func comma(text string) string {
 
 // leak words a pointer that is stored where others can read it.
 func (d *describer) leak() string {
-	where := d.what(d.value)
+	// What the pointer points to is where the address goes.
+	where := strings.TrimPrefix(strings.TrimPrefix(d.what(d.value), "a pointer into "), "a pointer to ")
 	if o := d.object(); o != "" {
-		where = o + ", in " + strings.TrimPrefix(strings.TrimPrefix(where, "a pointer into "), "a pointer to ")
+		where = o + ", in " + where
 	}
 	return fmt.Sprintf("stores %s in %s; only numbers may be stored there.", comma(d.valued(d.u.check.Other)), where)
 }
