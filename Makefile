@@ -90,6 +90,11 @@ explain-stats: ## What findings tell over ../shared: places, C names, how much t
 	@mkdir -p build && $(GO) build -o build/explain-stats ./bench/explain
 	@build/explain-stats $(EXPLAINFLAGS)
 
+.PHONY: scale
+scale: ## CPU time and memory of programs of growing size, drawn into docs/scale.svg.
+	@mkdir -p build && $(GO) build -o build/scale ./bench/scale
+	@build/scale -svg docs/scale.svg $(SCALEFLAGS)
+
 .PHONY: differential
 differential: ## Judge 3,000 fresh programs with bpfls and with the PREVAIL v0.2.6 of PREVAIL=path.
 	@mkdir -p build && $(GO) build -o build/differential ./bench/differential

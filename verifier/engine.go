@@ -32,6 +32,9 @@ const (
 	// the states that it goes through, and replayStep for each.
 	maxReplay  = 1 << 12
 	replayStep = 64
+	// fewestSteps are between kept states however large they are: where replays of these
+	// take longer for it, keeping more of them would take too much memory.
+	fewestSteps = 16
 )
 
 // withDefaults fills in the limits that were left open, for a graph of so many nodes.
@@ -377,7 +380,7 @@ func (r *run) visit(start cfg.NodeID, pre state) {
 		}
 		if !cur.bottom() {
 			vars, edges := cur.z.Len()
-			work += replayStep + vars + edges
+			work += min(replayStep+vars+edges, maxReplay/fewestSteps)
 			r.spend(vars + edges)
 			if edges > r.max.Edges {
 				r.stop = limitError("relations between registers and stack cells at one point", r.max.Edges,

@@ -8,6 +8,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"strings"
@@ -102,13 +103,21 @@ func measureAll(only string, from, to int, limit time.Duration, svg string) erro
 			}
 		}
 		time, memory := one.exponents()
-		fmt.Printf("%-24s grows with n^%.2f in time, n^%.2f in memory\n", s.Name, time, memory)
+		fmt.Printf("%-24s grows with %s in time, %s in memory\n", s.Name, power(time), power(memory))
 		all = append(all, one)
 	}
 	if svg != "" {
 		return os.WriteFile(svg, draw(all), 0o666)
 	}
 	return nil
+}
+
+// power writes an exponent.
+func power(e float64) string {
+	if math.IsNaN(e) {
+		return "(too small to tell)"
+	}
+	return fmt.Sprintf("n^%.2f", e)
 }
 
 // measure verifies one program in a process of its own.
