@@ -198,7 +198,7 @@ func (d *describer) finding() Finding {
 	}
 	f.Range, f.Text, d.text = d.place()
 	f.Message = d.message()
-	f.Related = d.history(&f)
+	f.Related = append(d.history(&f), d.placeNotes(d.u.point.Slot, f.Range)...)
 	f.MissingFact = d.missing
 	return f
 }

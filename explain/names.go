@@ -218,6 +218,12 @@ func (n *Namer) find(slot, reg int) *term {
 		}
 		return 0
 	}); best != nil {
+		if !n.mentioned(slot, best.variable) {
+			// Another variable that has the value may be the one that the line is about.
+			if t := n.derive(slot, reg); t != nil && t.variable != "" && n.mentioned(slot, t.variable) {
+				return t
+			}
+		}
 		return best
 	}
 	if reg == 10 {
@@ -277,10 +283,14 @@ func (n *Namer) memory(slot, reg int, offset, width int64) (string, *elfbpf.CTyp
 		}
 	}
 	best := n.best(slot, fitting, func(c *candidate) int {
-		// A pointer whose structure the access lies in says more than one far away.
+		// What the line mentions, else a pointer whose structure the access lies in says
+		// more than one far away.
 		e := c.term.elem()
 		total := c.term.off + offset
 		fit := 0
+		if n.mentioned(slot, c.term.variable) {
+			fit += 4
+		}
 		if e != nil && total >= 0 && total+max(width, 1) <= max(e.Size, 1) {
 			fit++
 		}

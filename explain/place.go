@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"sort"
 	"strings"
 
 	"bpfls/position"
@@ -33,7 +34,11 @@ func (e *explainer) rangeAt(slot int, w want, n int) (Range, string) {
 func (e *explainer) locate(slot int, w want, n int) (r Range, line, spelling string) {
 	l, ok := e.Program.Line(slot)
 	if !ok || l.Line == 0 {
-		return Range{}, "", ""
+		if slot, ok = e.nearest(slot); !ok {
+			return Range{}, "", ""
+		}
+		w, n = wantStatement, 0
+		l, _ = e.Program.Line(slot)
 	}
 	r = Range{File: e.path(l.File), Line: l.Line, Column: max(l.Column, 1), EndLine: l.Line}
 	s := e.source(l.File)
@@ -76,6 +81,63 @@ func (e *explainer) locate(slot int, w want, n int) (r Range, line, spelling str
 	}
 	r = s.rangeOf(r.File, ex)
 	return r, string(s.Line(r.Line)), s.textOf(ex)
+}
+
+// nearest returns the instruction with a line that stands nearest to one without, in the
+// same function and before it where there is one.
+func (e *explainer) nearest(slot int) (int, bool) {
+	first, end := 0, e.Program.Size/8
+	for _, sub := range e.Program.Subs {
+		if slot >= sub.Slot && slot < sub.Slot+sub.Size/8 {
+			first, end = sub.Slot, sub.Slot+sub.Size/8
+		}
+	}
+	for at := slot - 1; at >= first; at-- {
+		if l, ok := e.Program.Line(at); ok && l.Line > 0 {
+			return at, true
+		}
+	}
+	for at := slot + 1; at < end; at++ {
+		if l, ok := e.Program.Line(at); ok && l.Line > 0 {
+			return at, true
+		}
+	}
+	return 0, false
+}
+
+// placeNotes says what a place does not tell by itself: that it is only near, or that a
+// macro is behind it.
+func (e *explainer) placeNotes(slot int, r Range) []Related {
+	l, ok := e.Program.Line(slot)
+	if !ok || l.Line == 0 {
+		if r.Line == 0 {
+			return nil
+		}
+		return []Related{{r, "the compiler names no line for this instruction; this is the nearest one"}}
+	}
+	s := e.source(l.File)
+	if s == nil || r.Line == 0 || r.File != e.path(l.File) {
+		return nil
+	}
+	from := s.Offset(position.Point{Line: r.Line, Column: r.Column})
+	to := s.Offset(position.Point{Line: r.EndLine, Column: r.EndColumn})
+	for i := sort.Search(len(s.tokens), func(i int) bool { return s.tokens[i].start >= from }); i < len(s.tokens) && s.tokens[i].end <= to; i++ {
+		name := s.str(i)
+		if s.tokens[i].kind != tokIdent || !s.is(i+1, "(") {
+			continue
+		}
+		for _, file := range sortedKeys(e.Sources) {
+			m := e.source(file)
+			if m == nil {
+				continue
+			}
+			if at, ok := m.defined[name]; ok {
+				start, end := m.Point(at.start), m.Point(at.end)
+				return []Related{{Range{e.path(file), start.Line, start.Column, end.Line, end.Column}, "macro " + name + " is defined here"}}
+			}
+		}
+	}
+	return nil
 }
 
 func (s *source) rangeOf(file string, ex span) Range {

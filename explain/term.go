@@ -169,13 +169,8 @@ func (t *term) deref(offset, width int64) (string, *elfbpf.CType, bool) {
 		if t.index != "" && t.scale == size {
 			indexed, index, scale = indexText(t.index, k), "", 0
 			rest -= k * size
-		} else if k != 0 {
-			if flexible(e) && k > 0 {
-				k = 0 // behind the structure's end: in its flexible array
-			} else {
-				indexed = indexText("", k)
-				rest -= k * size
-			}
+		} else if k != 0 && (k < 0 || !flexible(e)) {
+			return "", nil, false // outside of the structure: the offset says more
 		}
 		path, typ, ok := memberPath(e, rest, width, index, scale)
 		switch {

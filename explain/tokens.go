@@ -31,10 +31,13 @@ type source struct {
 	tokens []token
 	match  []int // index of the matching bracket, or -1
 	macros map[string]bool
+	// defined holds, by name, where the macros with parameters are defined: the bytes of
+	// the name.
+	defined map[string]token
 }
 
 func newSource(m *position.Mapper) *source {
-	s := &source{Mapper: m, text: m.Text(), macros: map[string]bool{}}
+	s := &source{Mapper: m, text: m.Text(), macros: map[string]bool{}, defined: map[string]token{}}
 	s.scan()
 	s.pair()
 	return s
@@ -63,7 +66,7 @@ func (s *source) scan() {
 			}
 		case c == '#' && fresh:
 			end := s.lineEnd(i)
-			s.directive(t[i:end])
+			s.directive(t[i:end], i)
 			i = end
 		case c == '"' || c == '\'':
 			end := stringEnd(t, i)
@@ -113,8 +116,8 @@ func (s *source) lineEnd(i int) int {
 	return len(s.text)
 }
 
-// directive remembers the name that a #define defines.
-func (s *source) directive(line []byte) {
+// directive remembers the name that a #define defines; the directive begins at a byte.
+func (s *source) directive(line []byte, at int) {
 	f := bytes.Fields(bytes.TrimPrefix(line, []byte("#")))
 	if len(f) < 2 || string(f[0]) != "define" {
 		return
@@ -122,6 +125,11 @@ func (s *source) directive(line []byte) {
 	name := f[1]
 	for i, c := range name {
 		if !identByte(c) {
+			if c == '(' {
+				word := bytes.Index(line, []byte("define")) + len("define")
+				start := at + word + bytes.Index(line[word:], name)
+				s.defined[string(name[:i])] = token{tokIdent, start, start + i}
+			}
 			name = name[:i]
 			break
 		}
