@@ -51,6 +51,30 @@ func (e *explainer) functionEntry(slot int) bool {
 	return slot == 0 || slices.ContainsFunc(e.Program.Subs, func(sub elfbpf.Subprogram) bool { return sub.Slot == slot })
 }
 
+// mapLoaded returns the name of the map whose address an instruction loads: the one
+// that its relocation names. Descriptors do not tell, as equal maps may share one.
+func (e *explainer) mapLoaded(slot int, in isa.Inst) string {
+	section, offset := e.address(slot)
+	for _, r := range e.relocations(section) {
+		if r.Offset == offset && slices.ContainsFunc(e.Object.Maps, func(m elfbpf.Map) bool { return m.Name == r.Symbol }) {
+			return r.Symbol
+		}
+	}
+	return e.mapByFD(verifier.Range{Lo: in.Imm, Hi: in.Imm})
+}
+
+// relocations returns the relocations of a section, read once.
+func (e *explainer) relocations(section string) []elfbpf.Relocation {
+	if list, ok := e.relocs[section]; ok {
+		return list
+	}
+	if e.relocs == nil {
+		e.relocs = map[string][]elfbpf.Relocation{}
+	}
+	e.relocs[section] = e.Object.Relocations(section)
+	return e.relocs[section]
+}
+
 // sets reports whether an instruction sets a register or 8 bytes of the stack, or
 // leaves there what is not known.
 func sets(in isa.Inst, what int) (set, clobbered bool) {

@@ -109,9 +109,10 @@ type explainer struct {
 	causes int              // checks whose cause was looked for
 	slicer *verifier.Slicer // made when first asked
 	texts  map[string]*source
-	from   [][]int32               // by slot: the slots that control comes from; made when first asked
-	scoped map[int][]*elfbpf.Scope // by slot
-	names  *Namer                  // made when first asked
+	from   [][]int32                      // by slot: the slots that control comes from; made when first asked
+	scoped map[int][]*elfbpf.Scope        // by slot
+	relocs map[string][]elfbpf.Relocation // by section
+	names  *Namer                         // made when first asked
 }
 
 // source returns the text of a file of line information, or nil.

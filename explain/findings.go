@@ -302,10 +302,14 @@ func (e *explainer) mapByFD(r verifier.Range) string {
 	if r.LoInf || r.HiInf || r.Lo != r.Hi {
 		return ""
 	}
+	name := ""
 	for _, m := range e.Object.Maps {
 		if int64(m.FD) == r.Lo {
-			return m.Name
+			if name != "" {
+				return "" // equal maps share a descriptor
+			}
+			name = m.Name
 		}
 	}
-	return ""
+	return name
 }

@@ -403,6 +403,13 @@ func (d *describer) null() string {
 
 // mapAt returns the name of the map that a call gets in r1.
 func (e *explainer) mapAt(call int) string {
+	if n, ok := e.namer().Register(verifier.Point{Slot: call}, 1); ok {
+		for _, m := range e.Object.Maps {
+			if n.Expr == "&"+m.Name {
+				return m.Name
+			}
+		}
+	}
 	for _, p := range e.Result.Points(call) {
 		if s := e.Result.Before(p); s != nil && !s.Bottom() {
 			return e.mapByFD(s.Register(1).MapFD)

@@ -393,10 +393,8 @@ func (n *Namer) computed(d, reg int) *term {
 	case isa.Load:
 		return n.load(d, in)
 	case isa.LoadMapFD:
-		for _, m := range n.e.Object.Maps {
-			if int64(m.FD) == in.Imm && m.Name != "" {
-				return &term{text: "&" + m.Name, level: levelUnary}
-			}
+		if m := n.e.mapLoaded(d, in); m != "" {
+			return &term{text: "&" + m, level: levelUnary}
 		}
 	case isa.Call, isa.CallBuiltin, isa.CallX, isa.CallBTF, isa.CallLocal:
 		if reg == 0 {
