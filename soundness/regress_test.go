@@ -245,6 +245,25 @@ var found = []struct {
 	out:
 		mov %r0, 0
 		exit`, verifier.Pass, mixedStore},
+	{"7: a relation in a loop that a step made which is impossible", "xdp", false, `
+		mov %r6, %r1
+		mov %r9, 0
+	loop:
+		mov %r0, 0
+		call 7
+		jgt32 %r9, 0x40000000, never
+		mov %r1, %r10
+		mov %r7, %r10
+		ja join
+	never:
+		mov %r1, 0x7ffffffe
+		mov %r7, 0x7ffffffe
+	join:
+		add %r1, 1
+		add %r9, 1
+		jlt %r9, 10, loop
+		mov %r0, 0
+		exit`, verifier.Pass, unionInLoop},
 	{"8: an unset register, stored at an offset in a range", "xdp", false, `
 		call 7
 		mov %r7, %r0
@@ -285,7 +304,7 @@ var found = []struct {
 		jlt %r9, 19, loop
 		ldxdw %r1, [%r7+5000]
 		mov %r0, 0
-		exit`, verifier.Pass, emptyMeet},
+		exit`, verifier.Pass, wrongMeet},
 	{"10: a packet load at an index that was never set", "sched_cls", false, `
 		mov %r6, %r1
 		ldindb %r3, 0

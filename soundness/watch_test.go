@@ -26,6 +26,7 @@ type subject struct {
 	touched      []int // nodes whose count is not 0
 	programs     map[int]bool
 	throughUnion bool                // the run passed a loop head of that kind
+	throughMeet  bool                // or of that
 	holes        [len(holeNames)]int // runs in which a known unsoundness of PREVAIL showed
 	trace        [40]int             // slots of the last steps of this run, round
 	regs         [11]interp.Value    // that were turned into words last
@@ -59,7 +60,7 @@ const (
 	mixedStore
 	helperOverPointer
 	unsetStore
-	emptyMeet
+	wrongMeet
 	legacyIndex
 	noHole
 )
@@ -73,7 +74,7 @@ var holeNames = [...]string{
 	unionInLoop:       "relation at a loop head with what has a meaning for one type only",
 	mixedStore:        "store through a pointer to the stack or to something else",
 	helperOverPointer: "numbers that a helper wrote over a spilled pointer",
-	emptyMeet:         "loop whose states are met with values of types that they exclude",
+	wrongMeet:         "loop whose states are met with values of types that they exclude",
 	legacyIndex:       "packet load at an index that is no number",
 	unsetStore:        "store of a register that may be unset through a pointer to the stack",
 }
@@ -148,13 +149,15 @@ func (s *subject) execute(in interp.Input, limit int64, seen *coverage) (*interp
 	s.touched = s.touched[:0]
 	accepted := s.result.Verdict == verifier.Pass
 	s.states.Restart()
-	s.throughUnion = false
+	s.throughUnion, s.throughMeet = false, false
 	known := noHole // an unsoundness that the run went through
 	pointers := 0   // in the stack, before a call
 	overwritten := false
 	wrong := func(text string) error {
 		switch {
 		case known != noHole:
+		case s.throughMeet:
+			known = wrongMeet
 		case s.throughUnion:
 			known = unionInLoop
 		case overwritten:
@@ -176,10 +179,7 @@ func (s *subject) execute(in interp.Input, limit int64, seen *coverage) (*interp
 		if before != nil {
 			s.excuse(m, &c, before, base)
 		}
-		if n, err := s.admit(m, &c); err != nil {
-			if n >= 0 && s.states.EmptyMeet(n) {
-				known = emptyMeet
-			}
+		if err := s.admit(m, &c); err != nil {
 			return m, m.Steps, wrong(err.Error())
 		}
 		if seen != nil {
@@ -301,7 +301,7 @@ func (s *subject) lastSteps(step int64) string {
 }
 
 // admit checks the state before an instruction.
-func (s *subject) admit(m *interp.Machine, c *verifier.Concrete) (node int, err error) {
+func (s *subject) admit(m *interp.Machine, c *verifier.Concrete) error {
 	for i := range m.Regs {
 		if v := &m.Regs[i]; *v != s.regs[i] || m.Steps == 0 || !v.Set {
 			s.regs[i], c.Regs[i] = *v, s.word(*v)
@@ -322,11 +322,12 @@ func (s *subject) admit(m *interp.Machine, c *verifier.Concrete) (node int, err 
 		c.PacketSize, c.MetaOffset = int64(len(m.Packet.Data)-m.Packet.Headroom), -int64(m.Packet.Headroom)
 	}
 	n, err := s.states.AdmitsNext(m.PC, c)
-	if n >= 0 && s.states.LoopHead(n) && s.states.Conditional(n) {
-		s.throughUnion = true
+	if n >= 0 && s.states.LoopHead(n) {
+		s.throughUnion = s.throughUnion || s.states.Conditional(n)
+		s.throughMeet = s.throughMeet || s.states.WrongMeet(n)
 	}
 	if err != nil {
-		return n, err
+		return err
 	}
 	for n >= len(s.counts) {
 		s.counts = append(s.counts, 0)
@@ -336,9 +337,9 @@ func (s *subject) admit(m *interp.Machine, c *verifier.Concrete) (node int, err 
 	}
 	s.counts[n]++
 	if s.result.LoopBound >= 0 && s.counts[n] > s.result.LoopBound && s.states.LoopHead(n) {
-		return n, fmt.Errorf("the loop head runs for the %dth time; the bound is %d", s.counts[n], s.result.LoopBound)
+		return fmt.Errorf("the loop head runs for the %dth time; the bound is %d", s.counts[n], s.result.LoopBound)
 	}
-	return n, nil
+	return nil
 }
 
 // input makes an input for a program: packets and contexts of all sizes, the ends

@@ -286,23 +286,38 @@ func (c *Containment) Type(slot int, m *Concrete, r isa.Reg) TypeSet {
 
 // Conditional reports whether the state at a copy of an instruction, by the number
 // that Admits gives, relates another variable to one that has a meaning only for some
-// of the types that its location may have.
+// of the types that its location may have, or to an address beside which a number stands
+// that the location cannot be.
 func (c *Containment) Conditional(node int) bool { return c.factsOf(cfg.NodeID(node)).conditional }
 
 // LoopHead reports whether a copy of an instruction, by the number that Admits
 // gives, is the head of a loop, whose executions Result.LoopBound bounds.
 func (c *Containment) LoopHead(node int) bool { return c.run.cycleOf[node] >= 0 }
 
-// EmptyMeet reports whether the state at a copy of an instruction, by the number that
-// Admits gives, is bottom because PREVAIL's iteration met values of types that a location
-// cannot have (docs/fidelity.md).
-func (c *Containment) EmptyMeet(node int) bool { return c.run.emptyMeets[cfg.NodeID(node)] }
+// WrongMeet reports whether the state at a copy of an instruction, by the number that
+// Admits gives, says too much because PREVAIL's iteration met values of types that a
+// location cannot have (docs/fidelity.md).
+func (c *Containment) WrongMeet(node int) bool { return c.run.wrongMeets[cfg.NodeID(node)] }
 
-// noteEmptyMeet notes that the descending step at a loop head made its state bottom, if
-// it did so only because a and b, the states that it met, hold contradicting values
-// of types that one of them excludes. These values mean nothing.
-func (r *run) noteEmptyMeet(head cfg.NodeID, a, b *state) {
-	if a.bottom() || b.bottom() {
+// noteMeet notes that m, the meet of a and b in the descending step at a loop head, says
+// more than the meet of what means something in both: a and b hold values of a type that
+// one of them excludes.
+func (r *run) noteMeet(head cfg.NodeID, a, b, m *state) {
+	if a.t == b.t || a.bottom() || b.bottom() {
+		return
+	}
+	var odd zone.VarSet
+	found := false
+	for i := range max(len(a.t.class), len(b.t.class)) {
+		v := owner(i)
+		kinds := typedKinds &^ kindsOf(a.t.of(v)&b.t.of(v))
+		odd.AddKinds(v, kinds)
+		for ; kinds != 0 && !found; kinds &= kinds - 1 {
+			x := v.Var(zone.Kind(bits.TrailingZeros16(uint16(kinds))))
+			found = !a.z.Interval(x).IsTop() && !b.z.Interval(x).IsTop()
+		}
+	}
+	if !found {
 		return
 	}
 	x, y := a.share(), b.share()
@@ -313,12 +328,14 @@ func (r *run) noteEmptyMeet(head cfg.NodeID, a, b *state) {
 			r.havoc(&y, v, kinds)
 		}
 	}
-	if m := r.meet(&x, &y); !m.bottom() {
-		if r.emptyMeets == nil {
-			r.emptyMeets = make(map[cfg.NodeID]bool)
+	if n := r.meet(&x, &y); !n.bottom() {
+		if m.bottom() || !n.z.LeqWithout(m.z.Zone, &odd) {
+			if r.wrongMeets == nil {
+				r.wrongMeets = make(map[cfg.NodeID]bool)
+			}
+			r.wrongMeets[head] = true
 		}
-		r.emptyMeets[head] = true
-		r.drop(&m)
+		r.drop(&n)
 	}
 	r.drop(&x)
 	r.drop(&y)
@@ -619,8 +636,15 @@ func (r *run) list(st *state, id cfg.NodeID) *facts {
 		t := st.t.of(v.Slot())
 		return v != zone.PacketSize && v != zone.MetaOffset && typedKinds>>v.Kind()&1 != 0 && t&(t-1) != 0 && t != TypeAny
 	}
+	// leftover: the address of one of several pointers, where a number that the location
+	// was in a step found impossible later is still there.
+	leftover := func(v zone.Var) bool {
+		t := st.t.of(v.Slot())
+		return v.Kind() == zone.KindUValue && t&(t-1) != 0 && t&(TypeNumber|TypeUninit) == 0 &&
+			!st.interval(v.Slot().Var(zone.KindSValue)).IsTop()
+	}
 	st.z.EachEdge(func(s, d zone.Var, w zone.Int) {
-		if s.Slot() != d.Slot() && (sometimes(s) || sometimes(d)) {
+		if s.Slot() != d.Slot() && (sometimes(s) || sometimes(d) || leftover(s) || leftover(d)) {
 			f.conditional = true
 		}
 		if lowOnly(d) {

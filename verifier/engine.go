@@ -88,7 +88,7 @@ type run struct {
 	stop      error       // why the run ended early
 	stopAt    cfg.NodeID
 
-	emptyMeets  map[cfg.NodeID]bool // see noteEmptyMeet
+	wrongMeets  map[cfg.NodeID]bool // see noteMeet
 	assumptions []Assumption        // checks that are taken for granted
 
 	// base is a run that found failures, of which this one takes over what lies before
@@ -660,9 +660,8 @@ func (r *run) cycle(i int32) {
 		}
 		var down state
 		if n == 1 {
-			if down = r.meet(&inv, &next); down.bottom() {
-				r.noteEmptyMeet(head, &inv, &next)
-			}
+			down = r.meet(&inv, &next)
+			r.noteMeet(head, &inv, &next, &down)
 		} else {
 			down = r.narrow(&inv, &next)
 		}
