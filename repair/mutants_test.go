@@ -11,8 +11,9 @@ import (
 
 // mutant is a program from which one check, initialisation or mask was removed.
 type mutant struct {
-	what string // "line 12: if (!value)"
-	text []byte
+	what     string // "line 12: if (!value)"
+	function string // that was changed
+	text     []byte
 	// guarded are the ranges of the mutant's text, in bytes, of the expressions that the
 	// removed code guarded.
 	guarded [][2]int
@@ -69,7 +70,7 @@ func (m *mutator) mutant(what string, guarded []csource.Span, cuts ...cut) []mut
 		}
 		return at + d
 	}
-	mu := mutant{what: what, text: out}
+	mu := mutant{what: what, function: m.Str(m.fn.Name), text: out}
 	for _, g := range guarded {
 		from, to := m.Offsets(g)
 		if a, b := moved(from), moved(to); a < b {
@@ -151,6 +152,9 @@ func (m *mutator) conjuncts(cond csource.Span, st *csource.Stmt, leaves bool) (o
 		}
 		for i, p := range parts {
 			guarded := m.uses(m.variables(p), csource.Span{First: p.Last + 1, Last: st.Last})
+			if st.Kind == csource.Loop {
+				guarded = append(guarded, csource.Span{First: st.First, Last: st.First}) // that it ends
+			}
 			if leaves {
 				guarded = m.uses(m.variables(p), csource.Span{First: p.Last + 1, Last: m.fn.Last})
 			}
@@ -301,6 +305,29 @@ func (m *mutator) uses(vars map[string]bool, in csource.Span) []csource.Span {
 		e := m.around(csource.Span{First: i, Last: i}, st.Span)
 		out = append(out, e)
 		out = append(out, m.callees(i, 0)...)
+	}
+	return append(out, m.callers(all)...)
+}
+
+// callers returns the uses, in functions that call this one, of the variables that it
+// sets through a parameter (*out = p).
+func (m *mutator) callers(vars map[string]bool) (out []csource.Span) {
+	for n, p := range m.fn.Params {
+		if p.Name < 0 || p.Pointers < 2 || !vars[m.Str(p.Name)] {
+			continue
+		}
+		for _, fn := range m.Functions {
+			for i := fn.Body.First; i <= fn.Last && fn != m.fn; i++ {
+				if !m.Is(i, m.Str(m.fn.Name)) || !m.Is(i+1, "(") {
+					continue
+				}
+				if args := m.Args(i + 1); n < len(args) && m.Is(args[n].First, "&") {
+					caller := mutator{m.File, fn}
+					set := map[string]bool{m.Str(args[n].First + 1): true}
+					out = append(out, caller.uses(set, csource.Span{First: m.Match(i + 1), Last: fn.Last})...)
+				}
+			}
+		}
 	}
 	return out
 }

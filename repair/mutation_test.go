@@ -15,24 +15,88 @@ import (
 	"bpfls/position"
 	"bpfls/repair"
 	"bpfls/session"
+
+	"github.com/rogpeppe/go-internal/txtar"
 )
 
 var manyMutants = flag.Int("repair.mutants", 24, "mutants whose fixes are looked for, spread over all; 0: all")
 
-// passing lists the programs of the mutation test: those here and the examples that pass.
-func passing(t *testing.T) []string {
-	var out []string
-	for _, pattern := range []string{"testdata/*.c", "../examples/*.c"} {
+// original is a source of the mutation test. Only functions of programs that pass are
+// changed.
+type original struct {
+	name    string
+	text    []byte
+	request session.Request
+}
+
+// originals are the programs here, the examples, and the C sources that the pipeline's
+// tests take.
+func originals(t *testing.T) []original {
+	var out []original
+	for _, pattern := range []string{"testdata/*.c", "../examples/*.c", "../session/testdata/programs/*.txtar"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)
 		}
-		out = append(out, files...)
+		for _, file := range files {
+			path, err := filepath.Abs(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			o := original{filepath.Base(file), text, session.Request{Path: path, NoFacts: true, Jobs: 1}}
+			if filepath.Ext(file) == ".txtar" && !fromArchive(t, &o) {
+				continue
+			}
+			out = append(out, o)
+		}
 	}
 	if len(out) < 12 {
-		t.Fatalf("only %d programs", len(out))
+		t.Fatalf("only %d sources", len(out))
 	}
 	return out
+}
+
+// fromArchive takes the source out of an archive of the pipeline's tests; false where it
+// has none that is C for a known platform and compiled as usual.
+func fromArchive(t *testing.T, o *original) bool {
+	archive := txtar.Parse(o.text)
+	headers, err := filepath.Abs("../session/testdata/programs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.request.Choices.Clang.Flags = []string{"-ffreestanding", "-I" + headers}
+	for line := range strings.Lines(string(archive.Comment)) {
+		key, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		switch key {
+		case "platform":
+			o.request.Choices.Platform = value
+		case "flags", "option", "type", "termination":
+			return false
+		}
+	}
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := false
+	for _, f := range archive.Files {
+		path := filepath.Join(dir, f.Name)
+		switch filepath.Ext(f.Name) {
+		case ".c":
+			o.text, o.request.Path, found = f.Data, path, true
+		case ".h":
+		default:
+			continue
+		}
+		if err := os.WriteFile(path, f.Data, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return found && o.request.Choices.Platform != ""
 }
 
 func needClang(t *testing.T) {
@@ -47,35 +111,30 @@ func needClang(t *testing.T) {
 func TestMutants(t *testing.T) {
 	needClang(t)
 	type job struct {
-		path string
+		original
 		mutant
+		broken map[string]bool // programs that fail without the change
 	}
 	var jobs []job
-	for _, file := range passing(t) {
-		path, err := filepath.Abs(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		out := session.Run(context.Background(), session.Request{Path: path, NoFacts: true})
-		if out.Err != nil {
-			t.Fatal(out.Err)
-		}
-		pass := true
-		for _, p := range out.Report.Programs {
-			pass = pass && p.Verdict == "pass"
-		}
-		if !pass {
-			if strings.HasPrefix(file, "testdata") {
-				t.Errorf("%s does not pass", file)
-			}
+	for _, o := range originals(t) {
+		out := session.Run(context.Background(), o.request)
+		if out.Err != nil || len(out.Problems) > 0 {
+			t.Errorf("%s: %v %v", o.name, out.Err, out.Problems)
 			continue
 		}
-		for _, m := range mutants(text) {
-			jobs = append(jobs, job{path, m})
+		broken := map[string]bool{}
+		for _, p := range out.Report.Programs {
+			if p.Verdict != "pass" {
+				broken[p.Function] = true
+			}
+		}
+		if len(broken) > 0 && filepath.Base(filepath.Dir(o.request.Path)) == "testdata" {
+			t.Errorf("%s does not pass", o.name)
+		}
+		for _, m := range mutants(o.text) {
+			if !broken[m.function] {
+				jobs = append(jobs, job{o, m, broken})
+			}
 		}
 	}
 	all := len(jobs)
@@ -92,7 +151,7 @@ func TestMutants(t *testing.T) {
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
 			for j := range next {
-				failed, hit, fix, detail := judgeMutant(j.path, &j.mutant)
+				failed, hit, fix, detail := judgeMutant(&j.original, &j.mutant, j.broken)
 				mu.Lock()
 				if failed {
 					failing++
@@ -103,7 +162,7 @@ func TestMutants(t *testing.T) {
 						fixed++
 					}
 					if !hit || !fix || testing.Verbose() {
-						t.Logf("%s, %s: on the guarded expression %t, fix %t: %s", filepath.Base(j.path), j.what, hit, fix, detail)
+						t.Logf("%s, %s: on the guarded expression %t, fix %t: %s", j.name, j.what, hit, fix, detail)
 					}
 				}
 				mu.Unlock()
@@ -129,14 +188,17 @@ func TestMutants(t *testing.T) {
 }
 
 // judgeMutant verifies a mutant and asks for fixes of the first finding.
-func judgeMutant(path string, m *mutant) (failed, hit, fixed bool, detail string) {
+func judgeMutant(o *original, m *mutant, broken map[string]bool) (failed, hit, fixed bool, detail string) {
 	ctx := context.Background()
-	out := session.Run(ctx, session.Request{Path: path, NoFacts: true, Overlay: map[string][]byte{path: m.text}})
+	path := o.request.Path
+	req := o.request
+	req.Overlay = map[string][]byte{path: m.text}
+	out := session.Run(ctx, req)
 	if out.Err != nil {
 		return false, false, false, out.Err.Error()
 	}
 	for _, p := range out.Programs {
-		if p.Report == nil || p.Report.Verdict != "fail" || len(p.Report.Findings) == 0 {
+		if p.Report == nil || broken[p.Report.Function] || p.Report.Verdict != "fail" || len(p.Report.Findings) == 0 {
 			continue
 		}
 		f := p.Report.Findings[0]
