@@ -315,6 +315,28 @@ func (p *pipeline) judge() error {
 		jobs = runtime.GOMAXPROCS(0)
 	}
 	jobs = min(jobs, len(order))
+	if jobs == 1 { // no other goroutine, which would need a stack of its own
+		for i, po := range order {
+			p.judgeProgram(po, maps)
+			p.progress("verifying", po.Program.Section+" "+po.Program.Name, i+1, len(order))
+		}
+	} else {
+		p.judgeAll(order, maps, jobs)
+	}
+	for _, po := range work {
+		if po.Report != nil {
+			p.out.Report.Programs = append(p.out.Report.Programs, po.Report)
+		}
+	}
+	p.allow()
+	if err := p.ctx.Err(); err != nil {
+		return err
+	}
+	return p.asserts()
+}
+
+// judgeAll judges programs, several at once.
+func (p *pipeline) judgeAll(order []*ProgramOutcome, maps []platform.Map, jobs int) {
 	next := make(chan *ProgramOutcome)
 	var wg sync.WaitGroup
 	var mu sync.Mutex
@@ -335,16 +357,6 @@ func (p *pipeline) judge() error {
 	}
 	close(next)
 	wg.Wait()
-	for _, po := range work {
-		if po.Report != nil {
-			p.out.Report.Programs = append(p.out.Report.Programs, po.Report)
-		}
-	}
-	p.allow()
-	if err := p.ctx.Err(); err != nil {
-		return err
-	}
-	return p.asserts()
 }
 
 // judgeProgram verifies one program and explains the result.

@@ -127,6 +127,15 @@ func (p *program) outcomes(c *verifyCmd) func(func(*session.Outcome) bool) {
 		jobs = runtime.GOMAXPROCS(0)
 	}
 	return func(yield func(*session.Outcome) bool) {
+		if len(c.files) == 1 {
+			bar := p.newProgress(1)
+			req := c.request(c.files[0])
+			req.Progress = func(s session.Progress) { bar.show(c.files[0], s) }
+			o := session.Run(p.ctx, req)
+			bar.clear()
+			yield(o)
+			return
+		}
 		results := make([]chan *session.Outcome, len(c.files))
 		for i := range results {
 			results[i] = make(chan *session.Outcome, 1)
