@@ -127,10 +127,22 @@ func (m *Machine) locate(base Value, off int64, n int, write bool) (*Region, int
 	}
 	at := base.Offset() + off + int64(r.Headroom)
 	if at < 0 || at+int64(n) > int64(len(r.Data)) {
-		return nil, 0, m.fault("%s bytes %d to %d of %s memory that has bytes %d to %d", verb,
-			at-int64(r.Headroom), at-int64(r.Headroom)+int64(n)-1, r.Kind, -r.Headroom, len(r.Data)-r.Headroom-1)
+		first := at - int64(r.Headroom)
+		return nil, 0, m.fault("%s %s of %s memory, which has %s", verb,
+			bytesText(first, first+int64(n)-1), r.Kind, bytesText(int64(-r.Headroom), int64(len(r.Data)-r.Headroom-1)))
 	}
 	return r, int(at), nil
+}
+
+// bytesText names bytes by their offsets.
+func bytesText(first, last int64) string {
+	switch {
+	case last < first:
+		return "no bytes"
+	case last == first:
+		return fmt.Sprintf("byte %d", first)
+	}
+	return fmt.Sprintf("bytes %d to %d", first, last)
 }
 
 func (m *Machine) order() binary.ByteOrder {

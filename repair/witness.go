@@ -278,6 +278,12 @@ func (w *worker) describe(x *execution, depends int) string {
 	if x.forever {
 		return what + " makes this loop run for ever"
 	}
+	// What the interpreter says is about the program, or says itself what it is about.
+	for _, subject := range []string{"argument ", "a helper ", "there ", "r6 ", "unknown "} {
+		if strings.HasPrefix(x.fault.Text, subject) {
+			return what + " runs into it: " + x.fault.Text
+		}
+	}
 	return what + " runs into it: the program " + x.fault.Text
 }
 
