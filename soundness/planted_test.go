@@ -35,7 +35,7 @@ var planted = []plantedBug{
 	{"32-bit stores keep the whole signed value", "", "memory.go", "p.mutZone(st).OverflowBounds(v, width*8, true)", ""},
 	{"a store keeps cells that it hits by one byte", "", "memory.go", "hit := c.end() > at.off && int(c.off) < at.off+at.size", "hit := c.end() > at.off+1 && int(c.off) < at.off+at.size"},
 	{"a store of a pointer leaves numeric bytes numeric", "", "memory.go", "p.mutStack(st).setBytes(at.off, at.size, number)", "p.mutStack(st).setBytes(at.off, at.size, true)"},
-	{"a pointer stored somewhere makes only the first bytes doubtful", "", "memory.go", "p.mutStack(st).setBytes(lo, hi-lo, false)", "p.mutStack(st).setBytes(lo, 8, false)"},
+	{"a pointer stored somewhere makes only the first bytes doubtful", "", "memory.go", "p.mutStack(st).setBytes(lo, hi-lo, false)", "p.mutStack(st).setBytes(lo, min(hi-lo, 8), false)"},
 	{"a store somewhere keeps the cells it may hit", "", "memory.go", "r := at.idx.Join(at.idx.Add(at.width).Sub(zone.Single(1)))", "r := zone.SingleInt(at.idx.Lo)"},
 	{"a load takes one byte behind the numbers for a number", "", "memory.go", "st.entails(zone.Leq(zone.Const(int64(width)), zone.V(reg(base, zone.KindStackNumericSize))))", "st.entails(zone.Leq(zone.Const(int64(width-1)), zone.V(reg(base, zone.KindStackNumericSize))))"},
 	{"a pointer stored leaves the count of numbers at pointers to it", "", "memory.go", "\t\t\tif !number {\n\t\t\t\tp.mutZone(st).Havoc(size)\n\t\t\t}\n", ""},

@@ -309,6 +309,20 @@ var found = []struct {
 		mov %r6, %r1
 		ldindb %r3, 0
 		exit`, verifier.Pass, legacyIndex},
+	{"11: a compare-and-exchange outside of the stack with a pointer in r0", "xdp", false, `
+		mov %r6, %r1
+		ldxw %r7, [%r6]
+		ldxw %r8, [%r6+4]
+		mov %r2, %r7
+		add %r2, 8
+		jgt %r2, %r8, out
+		mov %r0, %r7
+		mov %r2, 1
+		lock cmpxchg [%r7], %r2
+		mov %r3, %r0
+	out:
+		mov %r0, 0
+		exit`, verifier.Pass, exchangeType},
 	{"numbers that a helper wrote over a spilled pointer", "xdp", false, `
 		mov %r6, %r1
 		ldxw %r7, [%r6]

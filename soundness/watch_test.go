@@ -62,6 +62,7 @@ const (
 	unsetStore
 	wrongMeet
 	legacyIndex
+	exchangeType
 	noHole
 )
 
@@ -75,6 +76,7 @@ var holeNames = [...]string{
 	mixedStore:        "store through a pointer to the stack or to something else",
 	helperOverPointer: "numbers that a helper wrote over a spilled pointer",
 	wrongMeet:         "loop whose states are met with values of types that they exclude",
+	exchangeType:      "compare-and-exchange elsewhere than in the stack, with a pointer in r0",
 	legacyIndex:       "packet load at an index that is no number",
 	unsetStore:        "store of a register that may be unset through a pointer to the stack",
 }
@@ -214,6 +216,13 @@ func (s *subject) execute(in interp.Input, limit int64, seen *coverage) (*interp
 			}
 		case isa.Atomic:
 			before, base = in, m.Regs[in.Dst]
+			t := s.states.Type(m.PC, &c, in.Dst)
+			if t&verifier.TypeStack != 0 && t != verifier.TypeStack && base.Kind() != interp.Stack {
+				known = mixedStore
+			}
+			if isa.AtomicOp(in.Op) == isa.AtomicCmpXchg && t&verifier.TypeStack == 0 && s.states.Type(m.PC, &c, 0)&verifier.TypeNumber == 0 {
+				known = exchangeType
+			}
 			if base.Kind() == interp.Stack && in.Off != 0 && m.Stack.Numbers(int(base.Offset()+int64(in.Off)), int(in.Width)) < int(in.Width) {
 				known = displacedLoad // what is there is taken for a number too
 			}
