@@ -229,6 +229,7 @@ func (p *pipeline) verifierOptions() verifier.Options {
 	return verifier.Options{
 		Termination: p.cfg.termination,
 		Limits:      verifier.Limits{Nodes: p.cfg.LimitNodes.Value, Visits: p.cfg.LimitVisits.Value},
+		VerdictOnly: p.req.VerdictOnly,
 	}
 }
 

@@ -52,7 +52,7 @@ type Request struct {
 	NoFacts bool
 	// VerdictOnly leaves out all that explains a verdict: of a program that was
 	// judged, Report has the verdict and the reason of a rejection. Sources are not
-	// looked for; Programs have their lines.
+	// looked for. Programs have their lines; Results have no states.
 	VerdictOnly bool
 	// NoVerify stops after the object was read: Programs have no Result.
 	NoVerify bool

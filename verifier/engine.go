@@ -90,6 +90,7 @@ type run struct {
 
 	wrongMeets  map[cfg.NodeID]bool // see noteMeet
 	assumptions []Assumption        // checks that are taken for granted
+	discard     *discard            // nil: all states are kept
 
 	// base is a run that found failures, of which this one takes over what lies before
 	// the first of them; taken says of which nodes.
@@ -284,7 +285,19 @@ func (r *run) solve(start state) error {
 	} else {
 		r.visit(r.g.Entry(), start)
 	}
-	r.pass(0, int32(len(r.g.WTO.Order)))
+	if r.discard == nil {
+		r.pass(0, int32(len(r.g.WTO.Order)))
+	} else {
+		for i, n := int32(0), int32(len(r.g.WTO.Order)); i < n && r.stop == nil; {
+			next := i + 1
+			if c := r.cycleOf[r.g.WTO.Order[i]]; c >= 0 {
+				next = r.g.WTO.Cycles[c].End
+			}
+			r.pass(i, next)
+			r.discard.done(r, i, next)
+			i = next
+		}
+	}
 	if r.stop == nil {
 		r.stop = r.tab.Err()
 	}
@@ -576,6 +589,9 @@ func (r *run) setFailure(id cfg.NodeID, check int, msg string, st *state) {
 	if c.Kind == cfg.FuncConstraint {
 		_, f.inner, _ = r.checkFunction(&f.st, c, id)
 	}
+	if r.discard != nil {
+		r.drop(&f.st)
+	}
 	r.fail[id] = f
 	r.failures++
 }
@@ -778,6 +794,9 @@ func analyze(ctx context.Context, in Input, opt Options) (*Result, error) {
 	if opt.ContinueAfterFailure {
 		r.goOn()
 	}
+	if opt.VerdictOnly && len(r.loops) == 0 { // a loop's bound is read from the states
+		r.discard = newDiscard(r)
+	}
 	err := r.solve(r.entry())
 	if cancelled() {
 		return nil, context.Cause(ctx)
@@ -819,6 +838,9 @@ func analyze(ctx context.Context, in Input, opt Options) (*Result, error) {
 		if f := r.fail[id]; f != nil && r.reached[id] {
 			res.Failures = append(res.Failures, r.report(id, f))
 		}
+	}
+	if opt.VerdictOnly {
+		return res, nil
 	}
 	r.trim()
 	res.analysis = &analysis{run: r, in: in, limits: limits}

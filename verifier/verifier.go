@@ -26,6 +26,9 @@ type Options struct {
 	// ContinueAfterFailure assumes every failed check and goes on. Such a run
 	// is never a verdict.
 	ContinueAfterFailure bool
+	// VerdictOnly keeps no states: the Result has verdict, failures and bounds, and
+	// knows no state of any point.
+	VerdictOnly bool
 }
 
 // Tristate is yes, no or the platform's choice.

@@ -116,7 +116,7 @@ func (c *verifyCmd) request(file string) session.Request {
 	req.Section, req.Program, req.All = c.section, c.program, c.all
 	req.Jobs, req.Timeout = c.jobs, c.timeout
 	req.NoFacts = c.format != "text"
-	req.VerdictOnly = c.format == "netsh" && !c.fixes
+	req.VerdictOnly = c.format == "netsh" && (c.level == "" || c.level == "normal") && !c.fixes
 	return req
 }
 
