@@ -448,6 +448,12 @@ func (c *coverage) note(m *interp.Machine) {
 				b = kind(in.Src)
 			}
 		}
+	case isa.CallX:
+		a = kind(in.Dst)
+	case isa.Packet:
+		if in.HasReg {
+			b = kind(in.Src)
+		}
 	case isa.Load:
 		b = kind(in.Src)
 	case isa.Store, isa.Atomic:
@@ -569,7 +575,10 @@ func forms() []string {
 			}
 		}
 	}
-	out = append(out, "ja", "lddw", "lddw map", "lddw map value", "lddw code or variable", "call helper", "call local", "exit")
+	out = append(out, "ja", "lddw", "lddw map", "lddw map value", "lddw code or variable", "call helper", "call builtin", "call kfunc", "callx", "call local", "exit")
+	for _, w := range []string{"1", "2", "4"} {
+		out = append(out, "ldabs"+w, "ldind"+w)
+	}
 	for _, w := range []string{"1", "2", "4", "8"} {
 		out = append(out, "ld"+w)
 		if w != "8" {
@@ -647,6 +656,10 @@ func acceptedOperands(name string) []string {
 		return append(pairs(num, num), "pkt,pkt")
 	case op == "ja" || op == "lddw" || op == "call" || op == "exit":
 		return []string{"-,-"}
+	case strings.HasPrefix(op, "ldabs"):
+		return []string{"-,-"}
+	case strings.HasPrefix(op, "ldind"):
+		return pairs(none, num)
 	case strings.HasPrefix(op, "ld"):
 		return pairs(none, memory)
 	case op == "st8" && right == "reg":
