@@ -743,6 +743,7 @@ func (r *run) loopBound() int {
 // one to call when it is not needed any more.
 func canceller(ctx context.Context) (cancelled, done func() bool) {
 	flag := new(atomic.Bool)
+	flag.Store(ctx.Err() != nil) // AfterFunc tells it a little later
 	return flag.Load, context.AfterFunc(ctx, func() { flag.Store(true) })
 }
 

@@ -256,6 +256,8 @@ func (k *keyWriter) helper(h *platform.Helper, t *platform.ProgramType) {
 		k.int(int64(a))
 	}
 	k.bool(h.ReallocatesPacket)
+	k.int(int64(h.Acquires))
+	k.int(int64(h.Releases))
 	k.int(int64(h.ZeroArgs))
 	k.bool(h.MightSleep)
 	k.int(int64(h.AllowedMapTypes))
