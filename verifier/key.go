@@ -60,6 +60,7 @@ func KeyOf(in Input, opt Options) Key {
 	k.int(int64(opt.Limits.Edges))
 	k.int(int64(opt.Limits.Bytes))
 	k.bool(opt.ContinueAfterFailure)
+	k.bool(opt.VerdictOnly)
 	for _, a := range opt.Assume {
 		if a.Premise != nil {
 			k.string(fmt.Sprint(*a.Premise))
