@@ -141,11 +141,11 @@ func clip(s string) string {
 	if len(s) <= 60 {
 		return s
 	}
-	for n := 60; ; n-- {
-		if utf8.RuneStart(s[n]) {
-			return s[:n] + "..."
-		}
+	n := 60
+	for n > 60-utf8.UTFMax && !utf8.RuneStart(s[n]) { // what is no UTF-8 is cut anywhere
+		n--
 	}
+	return s[:n] + "..."
 }
 
 // eachComment calls f for every line of every comment of a C source, with the
