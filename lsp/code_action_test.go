@@ -1,6 +1,7 @@
 package lsp_test
 
 import (
+	_ "embed"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -19,24 +20,9 @@ const actionAbilities = `{
 }`
 
 // unchecked reads a map's value without comparing it with null.
-const unchecked = `#define SEC(name) __attribute__((section(name), used))
-static void *(*bpf_map_lookup_elem)(void *map, const void *key) = (void *)1;
-struct {
-	int (*type)[1];
-	int (*max_entries)[1];
-	unsigned int *key;
-	unsigned int *value;
-} counters SEC(".maps");
-
-SEC("xdp")
-int count(void *ctx)
-{
-	unsigned int key = 0;
-	unsigned int *value = bpf_map_lookup_elem(&counters, &key);
-	*value += 1;
-	return 2;
-}
-`
+//
+//go:embed testdata/editors/unchecked.bpf.c
+var unchecked string
 
 // apply makes a workspace edit in a text of the client's file.
 func (c *client) apply(name, text string, edit *protocol.WorkspaceEdit) string {

@@ -19,7 +19,7 @@ import (
 // Evidence finds out about a finding of the newest verdict of a source: what fact is
 // missing, which changes make it go away, and whether the program is wrong or the
 // verifier lost something. It compiles and verifies copies, for as long as the
-// context allows, and keeps the result with the verdict. The finding is one of
+// context allows, anew at every call. The finding is one of
 // Outcome.Report of the source at path; it is returned with MissingFact and Evidence
 // filled in, its places in the text that was compiled.
 // Which parts of it are looked for can be said; none: all.
