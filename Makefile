@@ -19,10 +19,10 @@ test: ## Run every test.
 	@$(MAKE) --no-print-directory lint cross test-go soundness fuzz test-vscode
 
 .PHONY: build
-build: bin/bpfls ## Build the program into bin/.
+build: bin/bpfls ## Build bpfls and its servers into bin/.
 
-bin/bpfls: $(SOURCES)
-	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/bpfls
+bin/bpfls: $(SOURCES) # and bin/bpfls-server
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/...
 
 .PHONY: lint
 lint: ## Format, vet, staticcheck.
@@ -55,16 +55,16 @@ features: ## Switch each feature of the language server off; its test must fail.
 .PHONY: cross
 cross: ## Build for every platform, without cgo.
 	@for os in windows darwin linux; do for arch in amd64 arm64; do \
-	  echo "build $$os/$$arch"; CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) build -o /dev/null ./cmd/bpfls || exit 1; done; done
+	  echo "build $$os/$$arch"; CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) build -o /dev/null ./cmd/... || exit 1; done; done
 
 .PHONY: fuzz
 fuzz: ## Every fuzz test for FUZZTIME.
 	@bash scripts/fuzz.sh $(FUZZTIME)
 
 .PHONY: vscode
-vscode: bin/bpfls ## Package the VS Code extension with the program inside.
+vscode: bin/bpfls ## Package the VS Code extension with bpfls inside.
 	cd $(VSCODE) && npm ci --no-audit --no-fund --ignore-scripts && npm run --silent check
-	mkdir -p $(VSCODE)/bin && cp bin/bpfls $(VSCODE)/bin/
+	mkdir -p $(VSCODE)/bin && cp bin/bpfls bin/bpfls-server $(VSCODE)/bin/
 	cd $(VSCODE) && npm run --silent package
 
 .PHONY: test-vscode

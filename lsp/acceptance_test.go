@@ -55,14 +55,15 @@ func TestAcceptance(t *testing.T) {
 	}
 }
 
-// buildServer builds bpfls as it is shipped.
+// buildServer builds bpfls, with its servers beside it, as it is shipped.
 func buildServer(t *testing.T) string {
 	t.Helper()
-	server := filepath.Join(t.TempDir(), "bpfls")
+	dir := t.TempDir()
+	run(t, "", []string{"CGO_ENABLED=0"}, "go", "build", "-o", dir+string(filepath.Separator), "bpfls/cmd/...")
+	server := filepath.Join(dir, "bpfls")
 	if runtime.GOOS == "windows" {
 		server += ".exe"
 	}
-	run(t, "", []string{"CGO_ENABLED=0"}, "go", "build", "-o", server, "bpfls/cmd/bpfls")
 	return server
 }
 

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"bpfls/cmd/internal/cli"
 	"bpfls/report"
 	"bpfls/session"
 	"bpfls/verifier"
@@ -16,22 +17,22 @@ type inputFlags struct {
 	typ, termination, format, level string
 }
 
-func (i *inputFlags) declare(f *flagSet) {
-	i.platformFlags.declare(f)
+func (i *inputFlags) Declare(f *cli.Flags) {
+	i.platformFlags.Declare(f)
 	i.termination, i.format = "auto", "text"
-	f.text(&i.typ, "type", "T", "Program type of every program: its name, or a section prefix.")
-	f.text(&i.termination, "termination", "auto|on|off", "Whether loops must be proven to end: auto (on for Windows, off for Linux), on, off.", "auto", "on", "off")
-	f.text(&i.format, "format", "F", "Form of the output: text, netsh, json, sarif, msbuild.", "text", "netsh", "json", "sarif", "msbuild")
-	f.text(&i.level, "level", "L", "How much is shown: normal, informational, verbose.", "normal", "informational", "verbose")
+	f.Text(&i.typ, "type", "T", "Program type of every program: its name, or a section prefix.")
+	f.Text(&i.termination, "termination", "auto|on|off", "Whether loops must be proven to end: auto (on for Windows, off for Linux), on, off.", "auto", "on", "off")
+	f.Text(&i.format, "format", "F", "Form of the output: text, netsh, json, sarif, msbuild.", "text", "netsh", "json", "sarif", "msbuild")
+	f.Text(&i.level, "level", "L", "How much is shown: normal, informational, verbose.", "normal", "informational", "verbose")
 }
 
 // platformFlags are the flags of every command that a platform matters to.
 type platformFlags struct{ platform, hooks string }
 
-func (i *platformFlags) declare(f *flagSet) {
+func (i *platformFlags) Declare(f *cli.Flags) {
 	i.platform = "auto"
-	f.text(&i.platform, "platform", "P", "Platform of the programs: auto, windows or linux.", "auto", "windows", "linux")
-	f.text(&i.hooks, "hooks", "FILE", "File that declares more hooks.")
+	f.Text(&i.platform, "platform", "P", "Platform of the programs: auto, windows or linux.", "auto", "windows", "linux")
+	f.Text(&i.hooks, "hooks", "FILE", "File that declares more hooks.")
 }
 
 // check refuses what is not built yet.
@@ -63,45 +64,33 @@ func tristate(s string) verifier.Tristate {
 	return verifier.Auto
 }
 
-// shorten makes paths below the working directory relative to it.
-func (p *program) shorten(path string) string {
-	if p.dir == "" || !filepath.IsAbs(path) {
-		return path
-	}
-	rel, err := filepath.Rel(p.dir, path)
-	if err != nil || strings.HasPrefix(rel, "..") && len(rel) > len(path) {
-		return path
-	}
-	return rel
-}
-
 // diagnostics writes clang's diagnostics of a source, as clang does.
-func (p *program) diagnostics(o *session.Outcome) {
+func diagnostics(p *cli.Program, o *session.Outcome) {
 	if o.Compile == nil {
 		return
 	}
 	for _, d := range o.Compile.Diagnostics {
 		place := ""
 		if d.Line > 0 {
-			place = fmt.Sprintf("%s:%d:%d: ", p.shorten(d.File), d.Line, d.Column)
+			place = fmt.Sprintf("%s:%d:%d: ", p.Shorten(d.File), d.Line, d.Column)
 		}
 		option := ""
 		if d.Option != "" {
 			option = " [" + d.Option + "]"
 		}
-		fmt.Fprintf(p.stderr, "%s%s: %s%s\n", place, d.Severity, d.Message, option)
+		fmt.Fprintf(p.Stderr, "%s%s: %s%s\n", place, d.Severity, d.Message, option)
 		for _, n := range d.Notes {
 			if n.Line > 0 {
-				fmt.Fprintf(p.stderr, "  %s:%d:%d: %s: %s\n", p.shorten(n.File), n.Line, n.Column, n.Severity, n.Message)
+				fmt.Fprintf(p.Stderr, "  %s:%d:%d: %s: %s\n", p.Shorten(n.File), n.Line, n.Column, n.Severity, n.Message)
 			}
 		}
 	}
 }
 
 // failed writes why a file could not be judged, and the errors in its settings.
-func (p *program) failed(o *session.Outcome) {
+func failed(p *cli.Program, o *session.Outcome) {
 	for _, problem := range o.Problems {
-		fmt.Fprintf(p.stderr, "bpfls: %v\n", problem)
+		fmt.Fprintf(p.Stderr, "bpfls: %v\n", problem)
 	}
 	if o.Err == nil {
 		return
@@ -110,18 +99,18 @@ func (p *program) failed(o *session.Outcome) {
 	if !strings.HasPrefix(message, o.Report.Path) && !filepath.IsAbs(message) {
 		message = o.Report.Path + ": " + message
 	}
-	fmt.Fprintf(p.stderr, "bpfls: %s\n", message)
+	fmt.Fprintf(p.Stderr, "bpfls: %s\n", message)
 }
 
 // load reads a file without verifying its programs.
-func (p *program) load(f *inputFlags, file, section, function string) (*session.Outcome, error) {
+func load(p *cli.Program, f *inputFlags, file, section, function string) (*session.Outcome, error) {
 	req := f.request(file)
 	req.Section, req.Program, req.NoVerify, req.All = section, function, true, true
-	o := session.Run(p.ctx, req)
-	p.diagnostics(o)
-	p.failed(o)
+	o := session.Run(p.Ctx, req)
+	diagnostics(p, o)
+	failed(p, o)
 	if o.Err != nil || len(o.Problems) > 0 {
-		return o, &exit{code: exitUnjudged}
+		return o, &cli.Exit{Code: cli.Unjudged}
 	}
 	return o, nil
 }

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"bpfls/cmd/internal/cli"
 )
 
 // contract lists the fields of the JSON form, schema 1, by the path of their object.
@@ -47,8 +49,8 @@ func TestJSON(t *testing.T) {
 		t.Fatalf("no examples: %v", err)
 	}
 	got, stderr, code := runBpfls(t, examples, append([]string{"verify", "--format", "json"}, files...)...)
-	if code != exitFail {
-		t.Errorf("exit code %d, want %d\n%s", code, exitFail, stderr)
+	if code != cli.Fail {
+		t.Errorf("exit code %d, want %d\n%s", code, cli.Fail, stderr)
 	}
 	var doc any
 	if err := json.Unmarshal([]byte(got), &doc); err != nil {

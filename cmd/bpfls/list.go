@@ -3,6 +3,7 @@ package main
 import (
 	"path/filepath"
 
+	"bpfls/cmd/internal/cli"
 	"bpfls/platform"
 	"bpfls/report"
 	"bpfls/session"
@@ -14,27 +15,27 @@ type sectionsCmd struct {
 	file, section, program string
 }
 
-func (c *sectionsCmd) declare(f *flagSet) {
-	c.inputFlags.declare(f)
-	f.yes(&c.all, "all", "List every section of the ELF file, as llvm-objdump -h does.")
-	f.yes(&c.contents, "contents", "Show the bytes of the section, as llvm-objdump -s does.")
-	f.arg(&c.file, "file", "C source or BPF object.")
-	f.optional(&c.section, "section", "Section; with statistics of its programs.")
-	f.optional(&c.program, "program", "Program of the section.")
+func (c *sectionsCmd) Declare(f *cli.Flags) {
+	c.inputFlags.Declare(f)
+	f.Yes(&c.all, "all", "List every section of the ELF file, as llvm-objdump -h does.")
+	f.Yes(&c.contents, "contents", "Show the bytes of the section, as llvm-objdump -s does.")
+	f.Arg(&c.file, "file", "C source or BPF object.")
+	f.Optional(&c.section, "section", "Section; with statistics of its programs.")
+	f.Optional(&c.program, "program", "Program of the section.")
 }
 
-func (c *sectionsCmd) Run(p *program) error {
+func (c *sectionsCmd) Run(p *cli.Program) error {
 	if err := c.check("text", "netsh"); err != nil {
 		return err
 	}
 	section := c.section
 	switch {
 	case c.contents && c.section == "":
-		return usage("sections --contents: name the section behind the file")
+		return cli.Usage("sections --contents: name the section behind the file")
 	case c.contents || c.all:
 		section = "" // any section, not only those with programs
 	}
-	o, err := p.load(&c.inputFlags, c.file, section, c.program)
+	o, err := load(p, &c.inputFlags, c.file, section, c.program)
 	if err != nil {
 		return err
 	}
@@ -44,17 +45,17 @@ func (c *sectionsCmd) Run(p *program) error {
 	}
 	switch {
 	case c.contents:
-		return report.Contents(p.stdout, o.Object, c.section)
+		return report.Contents(p.Stdout, o.Object, c.section)
 	case c.all:
-		return report.ELFSections(p.stdout, o.Object)
+		return report.ELFSections(p.Stdout, o.Object)
 	case level == "verbose":
 		maps := make([]platform.Map, len(o.Object.Maps))
 		for i, m := range o.Object.Maps {
 			maps[i] = m.Map
 		}
-		return report.NetshStatistics(p.stdout, rows(o), o.Object.Maps, maps, o.Platform)
+		return report.NetshStatistics(p.Stdout, rows(o), o.Object.Maps, maps, o.Platform)
 	}
-	return report.NetshSections(p.stdout, rows(o), o.Object.Maps, o.Platform)
+	return report.NetshSections(p.Stdout, rows(o), o.Object.Maps, o.Platform)
 }
 
 type disassembleCmd struct {
@@ -63,25 +64,25 @@ type disassembleCmd struct {
 	file, section, program string
 }
 
-func (c *disassembleCmd) declare(f *flagSet) {
-	c.inputFlags.declare(f)
-	f.yes(&c.bytes, "bytes", "Show the bytes of each instruction, as llvm-objdump -S does.")
-	f.yes(&c.relocations, "relocations", "Show the relocations, as llvm-objdump -r does.")
-	f.arg(&c.file, "file", "C source or BPF object.")
-	f.optional(&c.section, "section", "Section of the program.")
-	f.optional(&c.program, "program", "Program of the section.")
+func (c *disassembleCmd) Declare(f *cli.Flags) {
+	c.inputFlags.Declare(f)
+	f.Yes(&c.bytes, "bytes", "Show the bytes of each instruction, as llvm-objdump -S does.")
+	f.Yes(&c.relocations, "relocations", "Show the relocations, as llvm-objdump -r does.")
+	f.Arg(&c.file, "file", "C source or BPF object.")
+	f.Optional(&c.section, "section", "Section of the program.")
+	f.Optional(&c.program, "program", "Program of the section.")
 }
 
-func (c *disassembleCmd) Run(p *program) error {
+func (c *disassembleCmd) Run(p *cli.Program) error {
 	if err := c.check("text", "netsh"); err != nil {
 		return err
 	}
-	o, err := p.load(&c.inputFlags, c.file, c.section, c.program)
+	o, err := load(p, &c.inputFlags, c.file, c.section, c.program)
 	if err != nil {
 		return err
 	}
 	if c.bytes || c.relocations {
-		return report.Objdump(p.stdout, o.Object, report.ObjdumpOptions{
+		return report.Objdump(p.Stdout, o.Object, report.ObjdumpOptions{
 			Section: c.section, Program: c.program, Bytes: c.bytes, Relocations: c.relocations, Source: sourceLines(o)})
 	}
 	all := rows(o)
@@ -89,8 +90,8 @@ func (c *disassembleCmd) Run(p *program) error {
 		all = all[:1] // netsh shows the first one that matches
 	}
 	for _, r := range all {
-		if err := report.Disassembly(p.stdout, r, o.Platform, report.DisassemblyOptions{Title: len(all) > 1}); err != nil {
-			return &exit{exitUnjudged, c.file + ": " + r.Program.Section + " " + r.Program.Name + ": " + err.Error()}
+		if err := report.Disassembly(p.Stdout, r, o.Platform, report.DisassemblyOptions{Title: len(all) > 1}); err != nil {
+			return &cli.Exit{Code: cli.Unjudged, Message: c.file + ": " + r.Program.Section + " " + r.Program.Name + ": " + err.Error()}
 		}
 	}
 	return nil

@@ -9,14 +9,16 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"bpfls/cmd/internal/cli"
 )
 
 // runBpfls runs the command line in this process, in a directory.
 func runBpfls(t *testing.T, dir string, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	p := &program{ctx: context.Background(), stdin: strings.NewReader(""), stdout: &out, stderr: &errs, dir: dir}
-	code = p.run(args)
+	p := &cli.Program{Ctx: context.Background(), Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs, Dir: dir}
+	code = p.Run(commands, args)
 	return out.String(), errs.String(), code
 }
 

@@ -7,12 +7,14 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"bpfls/cmd/internal/server"
 )
 
 var update = flag.Bool("update", false, "write the goldens of the scripts anew")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"bpfls": main})
+	testscript.Main(m, map[string]func(){"bpfls": main, "bpfls-server": server.Main})
 }
 
 // TestScripts runs testdata/*.txtar: each is a walk through the command line with

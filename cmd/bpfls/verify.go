@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"bpfls/cmd/internal/cli"
 	"bpfls/explain"
 	"bpfls/report"
 	"bpfls/session"
@@ -23,20 +24,20 @@ type verifyCmd struct {
 	files            []string
 }
 
-func (c *verifyCmd) declare(f *flagSet) {
-	c.inputFlags.declare(f)
-	f.text(&c.section, "section", "S", "Verify only the programs of this section.")
-	f.text(&c.program, "program", "F", "Verify only the program of this name.")
-	f.yes(&c.all, "all", "Verify functions of .text too where the object has other programs.")
+func (c *verifyCmd) Declare(f *cli.Flags) {
+	c.inputFlags.Declare(f)
+	f.Text(&c.section, "section", "S", "Verify only the programs of this section.")
+	f.Text(&c.program, "program", "F", "Verify only the program of this name.")
+	f.Yes(&c.all, "all", "Verify functions of .text too where the object has other programs.")
 	c.engine = "builtin"
-	f.text(&c.engine, "engine", "E", "Who judges: builtin, kernel, both.", "builtin", "kernel", "both")
-	f.duration(&c.timeout, "timeout", "D", "Time limit per file, compilation included (30s, 2m); 0: none.")
-	f.number(&c.jobs, "jobs", "j", "N", "Programs that are verified at once; 0: one per processor.")
-	f.yes(&c.fixes, "fixes", "For each finding, look for what is missing, for changes that make the program pass, and for an input that shows a bug.")
-	f.rest(&c.files, "file", "C sources and BPF objects.", false)
+	f.Text(&c.engine, "engine", "E", "Who judges: builtin, kernel, both.", "builtin", "kernel", "both")
+	f.Duration(&c.timeout, "timeout", "D", "Time limit per file, compilation included (30s, 2m); 0: none.")
+	f.Number(&c.jobs, "jobs", "j", "N", "Programs that are verified at once; 0: one per processor.")
+	f.Yes(&c.fixes, "fixes", "For each finding, look for what is missing, for changes that make the program pass, and for an input that shows a bug.")
+	f.Rest(&c.files, "file", "C sources and BPF objects.", false)
 }
 
-func (c *verifyCmd) Run(p *program) error {
+func (c *verifyCmd) Run(p *cli.Program) error {
 	if err := c.check("text", "netsh", "json", "sarif", "msbuild"); err != nil {
 		return err
 	}
@@ -44,19 +45,19 @@ func (c *verifyCmd) Run(p *program) error {
 	case c.engine != "builtin":
 		return unbuilt("--engine " + c.engine)
 	case c.jobs < 0:
-		return usage("-j %d: the number of jobs is not negative", c.jobs)
+		return cli.Usage("-j %d: the number of jobs is not negative", c.jobs)
 	}
 	reports := make([]*explain.Report, 0, len(c.files))
 	var judged []report.Judged
-	code := exitPass
-	for o := range p.outcomes(c) {
-		if p.ctx.Err() != nil {
-			return &exit{exitUnjudged, "interrupted"}
+	code := cli.Pass
+	for o := range outcomes(p, c) {
+		if p.Ctx.Err() != nil {
+			return &cli.Exit{Code: cli.Unjudged, Message: "interrupted"}
 		}
 		code = max(code, verdict(o))
 		if c.fixes {
-			if err := o.AddEvidence(p.ctx); err != nil && p.ctx.Err() == nil {
-				fmt.Fprintf(p.stderr, "bpfls: %s: looking for fixes: %v\n", o.Report.Path, err)
+			if err := o.AddEvidence(p.Ctx); err != nil && p.Ctx.Err() == nil {
+				fmt.Fprintf(p.Stderr, "bpfls: %s: looking for fixes: %v\n", o.Report.Path, err)
 			}
 		}
 		switch c.format {
@@ -65,29 +66,29 @@ func (c *verifyCmd) Run(p *program) error {
 		case "sarif":
 			judged = append(judged, judgedFile(o))
 		case "msbuild":
-			if err := report.MSBuild(p.stdout, []report.Judged{judgedFile(o)}, p.shorten); err != nil {
+			if err := report.MSBuild(p.Stdout, []report.Judged{judgedFile(o)}, p.Shorten); err != nil {
 				return err
 			}
 		default:
-			p.diagnostics(o)
+			diagnostics(p, o)
 			if err := c.write(p, o); err != nil {
 				return err
 			}
 		}
-		p.failed(o)
+		failed(p, o)
 	}
 	if c.format == "sarif" {
-		if err := report.SARIF(p.stdout, version(), judged, p.shorten); err != nil {
+		if err := report.SARIF(p.Stdout, cli.Version(), judged, p.Shorten); err != nil {
 			return err
 		}
 	}
 	if c.format == "json" {
-		if err := report.JSON(p.stdout, version(), reports, p.shorten); err != nil {
+		if err := report.JSON(p.Stdout, cli.Version(), reports, p.Shorten); err != nil {
 			return err
 		}
 	}
-	if code != exitPass {
-		return &exit{code: code}
+	if code != cli.Pass {
+		return &cli.Exit{Code: code}
 	}
 	return nil
 }
@@ -121,17 +122,17 @@ func (c *verifyCmd) request(file string) session.Request {
 }
 
 // outcomes judges the files, several at once, and yields them in order.
-func (p *program) outcomes(c *verifyCmd) func(func(*session.Outcome) bool) {
+func outcomes(p *cli.Program, c *verifyCmd) func(func(*session.Outcome) bool) {
 	jobs := c.jobs
 	if jobs == 0 {
 		jobs = runtime.GOMAXPROCS(0)
 	}
 	return func(yield func(*session.Outcome) bool) {
 		if len(c.files) == 1 {
-			bar := p.newProgress(1)
+			bar := newProgress(p, 1)
 			req := c.request(c.files[0])
 			req.Progress = func(s session.Progress) { bar.show(c.files[0], s) }
-			o := session.Run(p.ctx, req)
+			o := session.Run(p.Ctx, req)
 			bar.clear()
 			yield(o)
 			return
@@ -141,7 +142,7 @@ func (p *program) outcomes(c *verifyCmd) func(func(*session.Outcome) bool) {
 			results[i] = make(chan *session.Outcome, 1)
 		}
 		slots := make(chan struct{}, jobs)
-		bar := p.newProgress(len(c.files))
+		bar := newProgress(p, len(c.files))
 		defer bar.clear()
 		go func() {
 			for i, file := range c.files {
@@ -150,7 +151,7 @@ func (p *program) outcomes(c *verifyCmd) func(func(*session.Outcome) bool) {
 					defer func() { <-slots }()
 					req := c.request(file)
 					req.Progress = func(s session.Progress) { bar.show(file, s) }
-					results[i] <- session.Run(p.ctx, req)
+					results[i] <- session.Run(p.Ctx, req)
 				}()
 			}
 		}()
@@ -167,22 +168,22 @@ func (p *program) outcomes(c *verifyCmd) func(func(*session.Outcome) bool) {
 // verdict is the exit code of one file.
 func verdict(o *session.Outcome) int {
 	if o.Err != nil || len(o.Problems) > 0 {
-		return exitUnjudged // wrong settings may have chosen the wrong platform or type
+		return cli.Unjudged // wrong settings may have chosen the wrong platform or type
 	}
-	code := exitPass
+	code := cli.Pass
 	for _, prog := range o.Report.Programs {
 		switch prog.Verdict {
 		case "pass":
 		case "fail", "rejected":
-			code = max(code, exitFail)
+			code = max(code, cli.Fail)
 		default:
-			code = exitUnjudged
+			code = cli.Unjudged
 		}
 	}
 	return code
 }
 
-func (c *verifyCmd) write(p *program, o *session.Outcome) error {
+func (c *verifyCmd) write(p *cli.Program, o *session.Outcome) error {
 	if c.format == "netsh" {
 		for _, po := range slices.Backward(o.Programs) {
 			if po.Skipped || po.Report == nil {
@@ -191,13 +192,13 @@ func (c *verifyCmd) write(p *program, o *session.Outcome) error {
 			var err error
 			switch {
 			case po.Result == nil:
-				_, err = fmt.Fprintf(p.stdout, "error: %s\n", po.Report.Reason)
+				_, err = fmt.Fprintf(p.Stdout, "error: %s\n", po.Report.Reason)
 			case c.level == "verbose":
-				err = report.NetshInvariants(p.stdout, po.Program, po.Result)
+				err = report.NetshInvariants(p.Stdout, po.Program, po.Result)
 			case c.level == "informational":
-				err = report.NetshSlice(p.stdout, po.Program, po.Result)
+				err = report.NetshSlice(p.Stdout, po.Program, po.Result)
 			default:
-				err = report.NetshVerification(p.stdout, po.Program, po.Result)
+				err = report.NetshVerification(p.Stdout, po.Program, po.Result)
 			}
 			if err != nil {
 				return err
@@ -205,10 +206,10 @@ func (c *verifyCmd) write(p *program, o *session.Outcome) error {
 		}
 		return nil
 	}
-	err := report.Text(p.stdout, o.Report, report.Options{
-		Color:  p.terminal,
-		Times:  p.terminal,
-		Path:   p.shorten,
+	err := report.Text(p.Stdout, o.Report, report.Options{
+		Color:  p.Terminal,
+		Times:  p.Terminal,
+		Path:   p.Shorten,
 		Source: o.Source,
 		Facts:  c.level == "informational" || c.level == "verbose",
 	})
@@ -216,15 +217,15 @@ func (c *verifyCmd) write(p *program, o *session.Outcome) error {
 		if err != nil || c.level != "verbose" || po.Result == nil {
 			continue
 		}
-		fmt.Fprintf(p.stdout, "\n%s %s, state by state:\n", po.Program.Section, po.Program.Name)
-		err = report.NetshInvariants(p.stdout, po.Program, po.Result)
+		fmt.Fprintf(p.Stdout, "\n%s %s, state by state:\n", po.Program.Section, po.Program.Name)
+		err = report.NetshInvariants(p.Stdout, po.Program, po.Result)
 	}
 	return err
 }
 
 // progress shows on a terminal what is being done once it takes long.
 type progress struct {
-	p       *program
+	p       *cli.Program
 	mu      sync.Mutex
 	start   time.Time
 	shown   bool
@@ -232,12 +233,12 @@ type progress struct {
 	current string
 }
 
-func (p *program) newProgress(files int) *progress {
+func newProgress(p *cli.Program, files int) *progress {
 	return &progress{p: p, start: time.Now(), files: files}
 }
 
 func (b *progress) show(file string, s session.Progress) {
-	if !b.p.progress {
+	if !b.p.Progress {
 		return
 	}
 	b.mu.Lock()
@@ -250,7 +251,7 @@ func (b *progress) show(file string, s session.Progress) {
 		line += fmt.Sprintf(" %d of %d", s.Done, s.Total)
 	}
 	if line != b.current {
-		fmt.Fprintf(b.p.stderr, "\r\x1b[K%s", line)
+		fmt.Fprintf(b.p.Stderr, "\r\x1b[K%s", line)
 		b.shown, b.current = true, line
 	}
 }
@@ -259,7 +260,7 @@ func (b *progress) clear() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.shown {
-		fmt.Fprint(b.p.stderr, "\r\x1b[K")
+		fmt.Fprint(b.p.Stderr, "\r\x1b[K")
 		b.shown, b.current = false, ""
 	}
 }

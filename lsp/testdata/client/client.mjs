@@ -50,7 +50,7 @@ export class Editor {
     fs.cpSync(path.join(here, 'fixtures'), editor.folder, { recursive: true });
     let [command, args] = [server, ['lsp', '--log-level', 'debug']];
     if (options.chroot) {
-      fs.copyFileSync(server, path.join(folder, 'bpfls'));
+      for (const name of ['bpfls', 'bpfls-server']) fs.copyFileSync(path.join(path.dirname(server), name), path.join(folder, name));
       fs.mkdirSync(path.join(folder, 'tmp'));
       [command, args] = ['chroot', [folder, '/bpfls', ...args]];
     }

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"strings"
@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/spf13/pflag"
 )
 
 func TestFlags(t *testing.T) {
@@ -43,20 +42,22 @@ func TestFlags(t *testing.T) {
 		{words: "--colour red f", err: "unknown flag: --colour"},
 		{words: "-x f", err: "unknown shorthand flag: 'x' in -x"},
 		{words: "-color red f", err: "unknown shorthand flag: 'c' in -color"},
+		{words: "--help", err: "pflag: help requested"},
+		{words: "--all f -h", err: "pflag: help requested"},
 		{words: "--all", err: `expected "<file>"`},
 	}
 	for _, test := range tests {
 		var got line
-		f := newFlagSet()
-		f.text(&got.Color, "color", "C", "", "red", "green")
-		f.yes(&got.All, "all", "")
-		f.number(&got.Jobs, "jobs", "j", "N", "")
-		f.duration(&got.Limit, "limit", "D", "")
-		f.names(&got.Off, "off", "X,...", "")
-		f.arg(&got.File, "file", "")
-		f.rest(&got.More, "more", "", true)
+		f := NewFlags()
+		f.Text(&got.Color, "color", "C", "", "red", "green")
+		f.Yes(&got.All, "all", "")
+		f.Number(&got.Jobs, "jobs", "j", "N", "")
+		f.Duration(&got.Limit, "limit", "D", "")
+		f.Names(&got.Off, "off", "X,...", "")
+		f.Arg(&got.File, "file", "")
+		f.Rest(&got.More, "more", "", true)
 		text := ""
-		if err := f.parse(strings.Fields(test.words)); err != nil {
+		if err := f.Parse(strings.Fields(test.words)); err != nil {
 			text = err.Error()
 		}
 		if text != test.err {
@@ -64,24 +65,6 @@ func TestFlags(t *testing.T) {
 		}
 		if diff := cmp.Diff(test.want, got); diff != "" && test.err == "" {
 			t.Errorf("%s:\n%s", test.words, diff)
-		}
-	}
-}
-
-// TestGrammars makes sure that every command declares its flags once, with help.
-func TestGrammars(t *testing.T) {
-	for _, c := range commands {
-		f := newFlagSet()
-		c.new().declare(f)
-		f.flags.VisitAll(func(o *pflag.Flag) {
-			if !strings.HasSuffix(o.Usage, ".") {
-				t.Errorf("%s: the help of --%s is no sentence: %q", c.name, o.Name, o.Usage)
-			}
-		})
-		for i, a := range f.args {
-			if a.many && i+1 < len(f.args) {
-				t.Errorf("%s: %s leaves no words for later arguments", c.name, a.name)
-			}
 		}
 	}
 }

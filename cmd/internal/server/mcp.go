@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
+	"bpfls/cmd/internal/cli"
 	"bpfls/explain"
 	"bpfls/lsp"
 	"bpfls/mcp"
@@ -26,13 +27,13 @@ type mcpCmd struct {
 	folders []string
 }
 
-func (c *mcpCmd) declare(f *flagSet) {
-	f.yes(&c.write, "write", "Let clients change files of the workspace (tool apply_change).")
-	f.rest(&c.folders, "folder", "Folders of the workspace; the working directory if left out.", true)
+func (c *mcpCmd) Declare(f *cli.Flags) {
+	f.Yes(&c.write, "write", "Let clients change files of the workspace (tool apply_change).")
+	f.Rest(&c.folders, "folder", "Folders of the workspace; the working directory if left out.", true)
 }
 
 // Run serves one client on standard input and output.
-func (c *mcpCmd) Run(p *program) error {
+func (c *mcpCmd) Run(p *cli.Program) error {
 	folders := c.folders
 	if len(folders) == 0 {
 		folders = []string{"."}
@@ -40,18 +41,18 @@ func (c *mcpCmd) Run(p *program) error {
 	for i, f := range folders {
 		abs, err := filepath.Abs(f)
 		if info, statErr := os.Stat(abs); err != nil || statErr != nil || !info.IsDir() {
-			return usage("%s is no folder", f)
+			return cli.Usage("%s is no folder", f)
 		}
 		folders[i] = abs
 	}
 	s := session.New(session.Options{})
 	defer s.Close()
 	s.SetFolders(folders)
-	opt := mcp.Options{Version: version(), Session: s}
+	opt := mcp.Options{Version: cli.Version(), Session: s}
 	if c.write {
 		opt.Apply = s.Write
 	}
-	err := mcp.New(opt).Run(p.ctx, &sdk.IOTransport{Reader: io.NopCloser(p.stdin), Writer: nopCloser{p.stdout}})
+	err := mcp.New(opt).Run(p.Ctx, &sdk.IOTransport{Reader: io.NopCloser(p.Stdin), Writer: nopCloser{p.Stdout}})
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, context.Canceled) {
 		return err
 	}
@@ -64,10 +65,10 @@ func (nopCloser) Close() error { return nil }
 
 // serveMCP opens an address on which other programs share the session of a language
 // server. It tells where, and the file with the token, on standard error.
-func (p *program) serveMCP(address string, write bool) (started func(lsp.Live), err error) {
+func serveMCP(p *cli.Program, address string, write bool) (started func(lsp.Live), err error) {
 	l, err := listen(address)
 	if err != nil {
-		return nil, usage("--mcp: %v", err)
+		return nil, cli.Usage("--mcp: %v", err)
 	}
 	token := os.Getenv(tokenVariable)
 	where := "the token is that of " + tokenVariable
@@ -78,18 +79,18 @@ func (p *program) serveMCP(address string, write bool) (started func(lsp.Live), 
 			l.Close()
 			return nil, err
 		}
-		context.AfterFunc(p.ctx, func() { os.Remove(file) })
+		context.AfterFunc(p.Ctx, func() { os.Remove(file) })
 		where = "the token is in " + file
 	}
-	fmt.Fprintf(p.stderr, "bpfls: MCP on %s; %s\n", url(l.Addr()), where)
+	fmt.Fprintf(p.Stderr, "bpfls: MCP on %s; %s\n", url(l.Addr()), where)
 	return func(live lsp.Live) {
-		opt := mcp.Options{Version: version(), Session: live.Session}
+		opt := mcp.Options{Version: cli.Version(), Session: live.Session}
 		if write {
 			opt.Apply = func(ctx context.Context, edits []explain.Edit) error { return live.Apply(ctx, edits) }
 		}
 		go func() {
-			if err := mcp.Serve(p.ctx, l, token, mcp.New(opt)); err != nil && !errors.Is(err, context.Canceled) {
-				fmt.Fprintln(p.stderr, "bpfls: MCP:", err)
+			if err := mcp.Serve(p.Ctx, l, token, mcp.New(opt)); err != nil && !errors.Is(err, context.Canceled) {
+				fmt.Fprintln(p.Stderr, "bpfls: MCP:", err)
 			}
 		}()
 	}, nil

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"fmt"
@@ -12,13 +12,14 @@ import (
 	"bpfls/report"
 )
 
-// flagSet is the grammar of one command's line: its flags and its arguments, in
+// Flags is the grammar of one command's line: its flags and its arguments, in
 // any order. A command declares them; no grammar but that of the command that is
 // run is ever built, since a verdict must not wait for it.
-type flagSet struct {
+type Flags struct {
 	flags  *pflag.FlagSet
 	values map[string]string // what stands for a flag's value in the help, by name
 	args   []argument
+	helped bool // --help was given
 }
 
 // argument is a word that belongs to no flag.
@@ -29,17 +30,18 @@ type argument struct {
 	add        func(string)
 }
 
-func newFlagSet() *flagSet {
-	f := &flagSet{flags: pflag.NewFlagSet("", pflag.ContinueOnError), values: map[string]string{}}
+// NewFlags gives a grammar that knows --help alone.
+func NewFlags() *Flags {
+	f := &Flags{flags: pflag.NewFlagSet("", pflag.ContinueOnError), values: map[string]string{}}
 	f.flags.SortFlags = false
 	f.flags.SetOutput(io.Discard)
-	f.flags.BoolP("help", "h", false, "Show this help.")
+	f.flags.BoolVarP(&f.helped, "help", "h", false, "Show this help.")
 	return f
 }
 
-// text declares a flag with a value; where there are choices, one of them. Its
+// Text declares a flag with a value; where there are choices, one of them. Its
 // variable holds the default.
-func (f *flagSet) text(into *string, name, value, help string, choices ...string) {
+func (f *Flags) Text(into *string, name, value, help string, choices ...string) {
 	f.values[name] = value
 	f.flags.Var(&choice{into, choices}, name, help)
 }
@@ -62,44 +64,51 @@ func (c *choice) Set(s string) error {
 	return nil
 }
 
-// yes declares a flag without a value.
-func (f *flagSet) yes(into *bool, name, help string) { f.flags.BoolVar(into, name, *into, help) }
+// Yes declares a flag without a value.
+func (f *Flags) Yes(into *bool, name, help string) { f.flags.BoolVar(into, name, *into, help) }
 
-func (f *flagSet) number(into *int, name, short, value, help string) {
+// Number declares a flag whose value is an integer.
+func (f *Flags) Number(into *int, name, short, value, help string) {
 	f.values[name] = value
 	f.flags.IntVarP(into, name, short, *into, help)
 }
 
-// names declares a flag whose values are lists, and add up.
-func (f *flagSet) names(into *[]string, name, value, help string) {
+// Names declares a flag whose values are lists, and add up.
+func (f *Flags) Names(into *[]string, name, value, help string) {
 	f.values[name] = value
 	f.flags.StringSliceVar(into, name, nil, help)
 }
 
-func (f *flagSet) duration(into *time.Duration, name, value, help string) {
+// Duration declares a flag whose value is a time, 30s or 2m.
+func (f *Flags) Duration(into *time.Duration, name, value, help string) {
 	f.values[name] = value
 	f.flags.DurationVar(into, name, *into, help)
 }
 
-func (f *flagSet) arg(into *string, name, help string) {
+// Arg declares the next argument.
+func (f *Flags) Arg(into *string, name, help string) {
 	f.args = append(f.args, argument{name: name, help: help, add: func(s string) { *into = s }})
 }
 
-func (f *flagSet) optional(into *string, name, help string) {
-	f.arg(into, name, help)
+// Optional declares an argument that may be left out; only such ones follow it.
+func (f *Flags) Optional(into *string, name, help string) {
+	f.Arg(into, name, help)
 	f.args[len(f.args)-1].optional = true
 }
 
-// rest declares that the remaining words, at least one unless optional, are into.
-func (f *flagSet) rest(into *[]string, name, help string, optional bool) {
+// Rest declares that the remaining words, at least one unless optional, are into.
+func (f *Flags) Rest(into *[]string, name, help string, optional bool) {
 	f.args = append(f.args, argument{name: name, help: help, optional: optional, many: true, add: func(s string) { *into = append(*into, s) }})
 }
 
-// parse reads the words behind the command's name. The error is pflag.ErrHelp where
+// Parse reads the words behind the command's name. The error is pflag.ErrHelp where
 // they ask for help.
-func (f *flagSet) parse(words []string) error {
+func (f *Flags) Parse(words []string) error {
 	if err := f.flags.Parse(words); err != nil {
 		return err
+	}
+	if f.helped {
+		return pflag.ErrHelp
 	}
 	words = f.flags.Args()
 	for _, a := range f.args {
@@ -134,7 +143,7 @@ func (a argument) String() string {
 }
 
 // help writes how a command is used.
-func (f *flagSet) help(w io.Writer, name, what string) {
+func (f *Flags) help(w io.Writer, name, what string) {
 	fmt.Fprintf(w, "Usage: bpfls %s", name)
 	var args, flags [][2]string
 	for _, a := range f.args {
@@ -177,4 +186,26 @@ func columns(w io.Writer, title string, rows [][2]string) {
 			fmt.Fprintf(w, "  %-*s    %s\n", width, row[0], line)
 		}
 	}
+}
+
+// Problems lists what is wrong with the grammars of commands; tests ask for it.
+func Problems(commands []Command) (problems []string) {
+	for _, c := range commands {
+		if c.New == nil {
+			continue
+		}
+		f := NewFlags()
+		c.New().Declare(f) // panics where a flag is declared twice
+		f.flags.VisitAll(func(o *pflag.Flag) {
+			if !strings.HasSuffix(o.Usage, ".") {
+				problems = append(problems, fmt.Sprintf("%s: the help of --%s is no sentence: %q", c.Name, o.Name, o.Usage))
+			}
+		})
+		for i, a := range f.args {
+			if a.many && i+1 < len(f.args) {
+				problems = append(problems, fmt.Sprintf("%s: %s leaves no words for later arguments", c.Name, a.name))
+			}
+		}
+	}
+	return problems
 }

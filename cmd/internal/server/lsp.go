@@ -1,0 +1,83 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"bpfls/clangdriver"
+	"bpfls/cmd/internal/cli"
+	"bpfls/lsp"
+	"bpfls/session"
+)
+
+type lspCmd struct {
+	without  []string
+	mcp      string
+	mcpWrite bool
+	logLevel string
+}
+
+func (c *lspCmd) Declare(f *cli.Flags) {
+	var stdio bool
+	f.Yes(&stdio, "stdio", "Accepted for editors that pass it; standard input and output are always used.")
+	f.Names(&c.without, "without", "FEATURE,...", "Features to switch off: codeLens, completion, hover, ... (a wrong name lists them).")
+	f.Text(&c.mcp, "mcp", "ADDRESS", "Also serve the Model Context Protocol on what the editor shows: 127.0.0.1:PORT or unix:PATH.")
+	f.Yes(&c.mcpWrite, "mcp-write", "Let clients of --mcp change files.")
+	c.logLevel = "warning"
+	f.Text(&c.logLevel, "log-level", "LEVEL", "How much is written to standard error: error, warning, info or debug.", "error", "warning", "info", "debug")
+}
+
+// Run serves one client. The protocol wants exit code 1 where the client left
+// without a shutdown request.
+func (c *lspCmd) Run(p *cli.Program) error {
+	levels := map[string]slog.Level{"error": slog.LevelError, "warning": slog.LevelWarn, "info": slog.LevelInfo, "debug": slog.LevelDebug}
+	if err := lsp.CheckFeatures(c.without); err != nil {
+		return &cli.Exit{Code: 2, Message: err.Error()}
+	}
+	var started func(lsp.Live)
+	if c.mcp != "" {
+		var err error
+		if started, err = serveMCP(p, c.mcp, c.mcpWrite); err != nil {
+			return err
+		}
+	}
+	err := lsp.Serve(p.Ctx, p.Stdin, p.Stdout, lsp.Options{
+		Version: cli.Version(),
+		Log:     slog.New(slog.NewTextHandler(p.Stderr, &slog.HandlerOptions{Level: levels[c.logLevel]})),
+		Doctor:  doctorText(p),
+		Without: c.without,
+		Started: started,
+		Session: session.Options{Compiler: &clangdriver.Driver{PrecompiledDir: cacheDir("precompiled")}},
+	})
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, lsp.ErrNoShutdown), errors.Is(err, context.Canceled):
+		return &cli.Exit{Code: 1}
+	}
+	return &cli.Exit{Code: 1, Message: err.Error()}
+}
+
+// doctorText is the text of `bpfls doctor` with an editor's settings.
+func doctorText(p *cli.Program) func(context.Context, string, session.Editor) (string, error) {
+	return func(ctx context.Context, path string, editor session.Editor) (string, error) {
+		var b strings.Builder
+		inner := *p
+		inner.Ctx, inner.Stdout, inner.Stderr = ctx, &b, &b
+		inner.Doctor(session.Request{Path: path, Choices: session.Choices{Editor: editor.Settings, Workspace: editor.Workspace}})
+		return b.String(), nil
+	}
+}
+
+// cacheDir is a directory for what can be made again; empty where the system has none.
+func cacheDir(name string) string {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(dir, "bpfls", name)
+}
