@@ -20,6 +20,8 @@ type command struct {
 	dir   string
 	env   environment
 	limit time.Duration
+	// output bounds what is kept of each stream; 0: maxOutput.
+	output int
 }
 
 type runResult struct {
@@ -37,7 +39,7 @@ func run(ctx context.Context, c command) (*runResult, error) {
 	defer cancel()
 	cmd := exec.CommandContext(limited, c.path, c.args...)
 	cmd.Dir, cmd.Env = c.dir, c.env
-	var stdout, stderr limitedBuffer
+	stdout, stderr := limitedBuffer{max: c.output}, limitedBuffer{max: c.output}
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	cmd.WaitDelay = killGrace
 	group := newProcessGroup(cmd)
@@ -66,11 +68,18 @@ func run(ctx context.Context, c command) (*runResult, error) {
 	return &runResult{stdout.Bytes(), stderr.Bytes(), cmd.ProcessState.ExitCode(), cmd.ProcessState.String()}, nil
 }
 
-// limitedBuffer keeps the first maxOutput bytes and swallows the rest.
-type limitedBuffer struct{ buf bytes.Buffer }
+// limitedBuffer keeps the first max bytes, maxOutput where that is 0, and swallows the rest.
+type limitedBuffer struct {
+	buf bytes.Buffer
+	max int
+}
 
 func (b *limitedBuffer) Write(p []byte) (int, error) {
-	b.buf.Write(p[:min(len(p), maxOutput-b.buf.Len())])
+	limit := b.max
+	if limit == 0 {
+		limit = maxOutput
+	}
+	b.buf.Write(p[:min(len(p), limit-b.buf.Len())])
 	return len(p), nil
 }
 

@@ -32,7 +32,8 @@ func (s *server) CodeAction(ctx context.Context, params *protocol.CodeActionPara
 	}
 	enc := s.features.encoding
 	from, to := fromLSP(text, params.Range.Start, enc), fromLSP(text, params.Range.End, enc)
-	event, findings := s.session.FindingsAt(path, explain.Range{Line: from.Line, Column: from.Column, EndLine: to.Line, EndColumn: to.Column})
+	at := explain.Range{Line: from.Line, Column: from.Column, EndLine: to.Line, EndColumn: to.Column}
+	event, findings := s.session.FindingsAt(path, at)
 	for _, f := range findings {
 		if f.Key() == "" {
 			continue
@@ -54,7 +55,29 @@ func (s *server) CodeAction(ctx context.Context, params *protocol.CodeActionPara
 			list = append(list, s.codeAction(allow, d))
 		}
 	}
-	return list, nil
+	return append(list, s.settingActions(ctx, path, event, at)...), nil
+}
+
+// settingActions are changes of the settings, which clients take that can make files where
+// there are none yet.
+func (s *server) settingActions(ctx context.Context, path string, event session.FindingsEvent, at explain.Range) (list []protocol.CommandOrCodeAction) {
+	if !s.has("settingActions") || !s.features.literalActions {
+		return nil
+	}
+	for _, a := range s.session.SettingActions(ctx, path, at) {
+		action := s.codeAction(a, s.diagnostic(event, a.Finding))
+		if a.Vmlinux != "" {
+			if !s.has("executeCommand") {
+				continue
+			}
+			action.Edit = nil
+			action.Command = protocol.Command{Title: a.Title, Command: "bpfls.vmlinux", Arguments: []protocol.LSPAny{raw(uri.File(a.Vmlinux))}}
+		} else if a.Edits[0].Create && !s.features.createFiles {
+			continue
+		}
+		list = append(list, action)
+	}
+	return list
 }
 
 // fixes are the actions that make a finding go away.
@@ -106,6 +129,16 @@ func wants(only []protocol.CodeActionKind, kind protocol.CodeActionKind) bool {
 // workspaceEdit makes the edits of an action the protocol's.
 func (s *server) workspaceEdit(edits []session.FileEdit) *protocol.WorkspaceEdit {
 	all := map[uri.URI][]protocol.TextEdit{}
+	if len(edits) == 1 && edits[0].Create {
+		u := s.uri(edits[0].Path)
+		return &protocol.WorkspaceEdit{DocumentChanges: []protocol.DocumentChange{
+			&protocol.CreateFile{Kind: "create", URI: u, Options: &protocol.CreateFileOptions{IgnoreIfExists: ptr(false)}},
+			&protocol.TextDocumentEdit{
+				TextDocument: protocol.OptionalVersionedTextDocumentIdentifier{TextDocumentIdentifier: protocol.TextDocumentIdentifier{URI: u}},
+				Edits:        []protocol.TextDocumentEditElement{&protocol.TextEdit{NewText: edits[0].New}},
+			},
+		}}
+	}
 	for _, e := range edits {
 		u := s.uri(e.Path)
 		all[u] = append(all[u], protocol.TextEdit{Range: exactRange(e.Text, e.Range, s.features.encoding), NewText: e.New})

@@ -23,6 +23,7 @@ var commands = map[string]command{
 	"bpfls.doctor":      aboutFile((*server).doctor),
 	"bpfls.status":      aboutFile((*server).statusOf),
 	"bpfls.explain":     (*server).explainCode,
+	"bpfls.vmlinux":     aboutFile((*server).writeVmlinux),
 }
 
 func commandNames() []string { return slices.Sorted(maps.Keys(commands)) }

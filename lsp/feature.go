@@ -22,6 +22,7 @@ var switchable = map[string][]string{
 	"codeAction":         {protocol.MethodTextDocumentCodeAction, protocol.MethodCodeActionResolve},
 	"pullDiagnostics":    {protocol.MethodTextDocumentDiagnostic, protocol.MethodWorkspaceDiagnostic},
 	"executeCommand":     {protocol.MethodWorkspaceExecuteCommand},
+	"settingActions":     nil,
 	"publishDiagnostics": nil,
 	"related":            nil,
 	"codeDescription":    nil,

@@ -134,6 +134,9 @@ func featuresOf(c protocol.ClientCapabilities) features {
 	}
 	if w := c.Workspace; w != nil {
 		f.configuration = is(w.Configuration)
+		if e := w.WorkspaceEdit; e != nil {
+			f.createFiles = is(e.DocumentChanges) && slices.Contains(e.ResourceOperations, protocol.ResourceOperationKindCreate)
+		}
 		f.refresh = refreshing{
 			diagnostics: w.Diagnostics != nil && is(w.Diagnostics.RefreshSupport),
 			lenses:      w.CodeLens != nil && is(w.CodeLens.RefreshSupport),

@@ -56,6 +56,7 @@ type features struct {
 	refresh         refreshing
 	literalActions  bool // code actions may be more than commands
 	resolveEdits    bool // the edit of a code action may be asked for later
+	createFiles     bool // an edit may make a file
 	progress        bool
 	configuration   bool
 	registerWatch   bool

@@ -18,6 +18,8 @@ type Action struct {
 	Finding   Finding
 	Preferred bool // it makes the finding go away, for sure
 	Edits     []FileEdit
+	// Vmlinux, instead of Edits, is where WriteVmlinux writes the running kernel's types.
+	Vmlinux string
 }
 
 // FileEdit replaces a range of a file's present text.
@@ -26,6 +28,8 @@ type FileEdit struct {
 	Text  *position.Mapper
 	Range explain.Range
 	New   string
+	// Create: there is no such file yet; New is all of it.
+	Create bool
 }
 
 // FindingsAt returns the findings of a file that a range of its present text touches.
@@ -54,7 +58,7 @@ func (s *Session) Allow(event FindingsEvent, f Finding) (Action, bool) {
 	indent := line[:len(line)-len(bytes.TrimLeft(line, " \t"))]
 	at := explain.Range{Line: f.Range.Line, Column: 1, EndLine: f.Range.Line, EndColumn: 1}
 	text := fmt.Sprintf("%s// bpfls: allow %s say why%s", indent, f.Code, lineEnd(event.Text))
-	return Action{Title: "Allow " + f.Code + " here", Finding: f, Edits: []FileEdit{{event.Path, event.Text, at, text}}}, true
+	return Action{Title: "Allow " + f.Code + " here", Finding: f, Edits: []FileEdit{{Path: event.Path, Text: event.Text, Range: at, New: text}}}, true
 }
 
 // lineEnd is how the lines of a text end.
@@ -100,7 +104,7 @@ func (s *Session) Fixes(ctx context.Context, f Finding) ([]Action, error) {
 			if !ok {
 				return nil, ErrOutOfDate
 			}
-			a.Edits = append(a.Edits, FileEdit{path, s.text(path), at, e.Text})
+			a.Edits = append(a.Edits, FileEdit{Path: path, Text: s.text(path), Range: at, New: e.Text})
 		}
 		if len(a.Edits) > 0 {
 			actions = append(actions, a)

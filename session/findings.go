@@ -29,6 +29,7 @@ type Finding struct {
 	Sources []string
 
 	explained *explain.Finding // as the report has it; nil for a compiler's
+	header    string           // the include that clang did not find
 }
 
 // RelatedPlace is a place that helps to understand a finding.
@@ -111,7 +112,7 @@ func compilerItems(path string, out *clangdriver.Output) []item {
 	for _, d := range out.Diagnostics {
 		it := item{path: path, Finding: Finding{
 			Origin: "clang", Code: d.Option, Severity: d.Severity, Message: d.Message, Sources: []string{path},
-			Range: explain.Range{Line: 1, EndLine: 1},
+			Range: explain.Range{Line: 1, EndLine: 1}, header: d.Header,
 		}}
 		if d.File != "" && d.Line > 0 {
 			it.path, it.Range = resolve(path, d.File), clangRange(d)

@@ -122,7 +122,7 @@ func (s *Session) Place(edits []explain.Edit) ([]FileEdit, error) {
 		}
 		at := e.Range
 		at.File = ""
-		placed = append(placed, FileEdit{path, position.New(data), at, e.Text})
+		placed = append(placed, FileEdit{Path: path, Text: position.New(data), Range: at, New: e.Text})
 	}
 	return placed, nil
 }
