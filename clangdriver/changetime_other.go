@@ -7,5 +7,5 @@ import (
 	"time"
 )
 
-// changeTime is when a file's contents last changed.
-func changeTime(info os.FileInfo) time.Time { return info.ModTime() }
+// ChangeTime is when a file's contents last changed.
+func ChangeTime(info os.FileInfo) time.Time { return info.ModTime() }

@@ -63,6 +63,9 @@ type Output struct {
 	Flags   []Flag // those of Command, each with its origin
 	Ignored []Flag // flags that were asked for and not taken; Reason says why
 	Clang   Clang
+	// Crashed: clang ended before it was done, by a signal or a fault of its own. What
+	// Diagnostics say of that is not known to be the source's fault.
+	Crashed bool
 }
 
 // Clang is a compiler that was found.
@@ -122,6 +125,14 @@ type NotFoundError struct {
 }
 
 func (e *NotFoundError) Error() string { return e.Message }
+
+// MachineError says that a compilation failed for a reason that is not the source's: the
+// disk is full, clang cannot be started, its output is gone. It may succeed later.
+type MachineError struct{ Err error }
+
+func (e *MachineError) Error() string { return e.Err.Error() }
+
+func (e *MachineError) Unwrap() error { return e.Err }
 
 // TimeoutError says that clang did not finish within the time limit. It and
 // everything it started were killed.

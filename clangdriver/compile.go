@@ -10,11 +10,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
 
 type cache struct {
+	entered      entered
 	compilers    compilers
 	databases    databases
 	scans        scans
@@ -93,9 +95,10 @@ type compilation struct {
 	// preamble: text is the directives at the beginning of a source, and the object a
 	// precompiled header.
 	preamble bool
-	pch      *precompiled // used; nil: none
-	cwd      string       // of clang
-	temp     string       // directory of the run
+	pch      *precompiled     // used; nil: none
+	before   map[string]stamp // of headers, before clang was started
+	cwd      string           // of clang
+	temp     string           // directory of the run
 }
 
 // Files in the directory of a run.
@@ -161,6 +164,7 @@ func (c *compilation) run(ctx context.Context) (out *Output, changed []string, e
 	if err != nil {
 		return nil, nil, tempError(err)
 	}
+	c.before = c.d.cache.entered.stamps(c.req.Path)
 	started := time.Now()
 	if !isFile(c.req.Path) {
 		if args, err = c.frontEnd(ctx, args); err != nil {
@@ -191,7 +195,7 @@ func (c *compilation) runClang(ctx context.Context, args []string) (*runResult, 
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case err != nil:
-		return nil, fmt.Errorf("clang at %s cannot be run: %w", c.clang.Path, err)
+		return nil, &MachineError{fmt.Errorf("clang at %s cannot be run: %w", c.clang.Path, err)}
 	}
 	return res, nil
 }
@@ -366,6 +370,7 @@ func (c *compilation) read(res *runResult, started time.Time) (out *Output, chan
 		}
 	}
 	out.Files = append([]string{c.req.Path}, headers...)
+	c.d.cache.entered.keep(c.req.Path, headers)
 
 	// Diagnostics.
 	var nodes []*rawNode
@@ -374,6 +379,7 @@ func (c *compilation) read(res *runResult, started time.Time) (out *Output, chan
 		nodes, unread = parseDiagnostics(data)
 	}
 	failed := res.exit != 0
+	out.Crashed = res.crashed()
 	if !failed && unread != nil {
 		// Where it failed, what it printed is read instead.
 		out.Diagnostics = append(out.Diagnostics, Diagnostic{
@@ -402,9 +408,9 @@ func (c *compilation) read(res *runResult, started time.Time) (out *Output, chan
 		object, err := os.ReadFile(filepath.Join(c.temp, tempObject))
 		switch {
 		case err != nil:
-			return nil, nil, fmt.Errorf("clang at %s said that it compiled %s, but there is no object: %w", c.clang.Path, c.req.Path, err)
+			return nil, nil, &MachineError{fmt.Errorf("clang at %s said that it compiled %s, but there is no object: %w", c.clang.Path, c.req.Path, err)}
 		case len(object) == 0:
-			return nil, nil, fmt.Errorf("clang at %s said that it compiled %s, but the object is empty", c.clang.Path, c.req.Path)
+			return nil, nil, &MachineError{fmt.Errorf("clang at %s said that it compiled %s, but the object is empty", c.clang.Path, c.req.Path)}
 		}
 		out.Object = object
 	}
@@ -416,7 +422,7 @@ func (c *compilation) read(res *runResult, started time.Time) (out *Output, chan
 	slices.Sort(out.Missing)
 	out.Missing = slices.Compact(out.Missing)
 	for _, path := range graph.found {
-		if info, err := os.Stat(path); err == nil && changedSince(info, started) {
+		if info, err := os.Stat(path); err == nil && !c.stable(path, info, started) {
 			changed = append(changed, path)
 		}
 	}
@@ -441,14 +447,52 @@ func (c *compilation) header(path string, started time.Time) (text []byte, stabl
 		return nil, false, err
 	}
 	info, err := os.Stat(path)
-	return text, err == nil && !changedSince(info, started), err
+	return text, err == nil && c.stable(path, info, started), err
 }
 
 // clockSlack is how much coarser than the clock a file system's times may be.
 const clockSlack = 20 * time.Millisecond
 
-func changedSince(info os.FileInfo, started time.Time) bool {
-	return changeTime(info).After(started.Add(-clockSlack))
+// stable reports whether a file is the one that it was when clang was started. Of one that
+// was not looked at before, the clock must say so, which may be another than the file
+// system's: then the next attempt knows.
+func (c *compilation) stable(path string, info os.FileInfo, started time.Time) bool {
+	if before, ok := c.before[path]; ok {
+		return before == stampOf(info)
+	}
+	return ChangeTime(info).Before(started.Add(-clockSlack))
+}
+
+// entered remembers which headers the last compilation of a source entered.
+type entered struct {
+	mu      sync.Mutex
+	headers map[string][]string // by source
+}
+
+// maxEntered bounds the sources that are remembered.
+const maxEntered = 512
+
+func (e *entered) keep(source string, headers []string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.headers == nil || len(e.headers) >= maxEntered {
+		e.headers = map[string][]string{}
+	}
+	e.headers[source] = headers
+}
+
+// stamps are the present stamps of the headers of a source.
+func (e *entered) stamps(source string) map[string]stamp {
+	e.mu.Lock()
+	headers := e.headers[source]
+	e.mu.Unlock()
+	stamps := map[string]stamp{}
+	for _, path := range headers {
+		if info, err := os.Stat(path); err == nil {
+			stamps[path] = stampOf(info)
+		}
+	}
+	return stamps
 }
 
 // readHeaders reads the list that -header-include-file wrote: a path a line, as a
@@ -539,8 +583,7 @@ func (c *compilation) failure(stderr string, res *runResult, text texts) []Diagn
 			}
 		}
 	}
-	const crashed = 70 // and above: what clang gives for an error in the back end, a signal plus 128
-	if res.exit < crashed && res.exit >= 0 && len(reasons) > 0 {
+	if !res.crashed() && len(reasons) > 0 {
 		var found []Diagnostic
 		for _, reason := range reasons {
 			found = append(found, Diagnostic{Severity: SeverityError, Message: reason})
@@ -548,7 +591,7 @@ func (c *compilation) failure(stderr string, res *runResult, text texts) []Diagn
 		return found
 	}
 	message := fmt.Sprintf("clang %s failed (%s)", c.clang.Version, res.state)
-	if res.exit >= crashed || res.exit < 0 {
+	if res.crashed() {
 		message = fmt.Sprintf("clang %s crashed (%s)", c.clang.Version, res.state)
 	}
 	if last := lastLine(stderr); len(reasons) == 0 && last != "" && !strings.Contains(last, "command failed") {
@@ -590,7 +633,7 @@ func tempError(err error) error {
 	if errors.Is(err, syscall.ENOSPC) || strings.Contains(err.Error(), "not enough space") {
 		hint = "free space there, or set " + tempVariable() + " to a directory that has some"
 	}
-	return fmt.Errorf("the temporary files of a compilation cannot be written: %w; %s", err, hint)
+	return &MachineError{fmt.Errorf("the temporary files of a compilation cannot be written: %w; %s", err, hint)}
 }
 
 func tempVariable() string {

@@ -38,11 +38,14 @@ type knownCompiler struct {
 
 // stamp says whether a file is still the one that was looked at.
 type stamp struct {
-	size int64
-	mod  int64
+	size    int64
+	mod     int64
+	changed int64 // any program may set mod as it likes
 }
 
-func stampOf(info os.FileInfo) stamp { return stamp{info.Size(), info.ModTime().UnixNano()} }
+func stampOf(info os.FileInfo) stamp {
+	return stamp{info.Size(), info.ModTime().UnixNano(), ChangeTime(info).UnixNano()}
+}
 
 // candidate is a place where clang may be.
 type candidate struct{ path, origin string }

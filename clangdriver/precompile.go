@@ -69,6 +69,8 @@ type precompiling struct {
 
 type knownDigest struct {
 	stamp  stamp
+	since  time.Time // when the stamp was first seen
+	read   time.Time // when the content was
 	digest string
 }
 
@@ -193,24 +195,30 @@ func (c *compilation) digest(path string) string {
 	p.mu.Lock()
 	known, ok := p.digests[path]
 	p.mu.Unlock()
-	if ok && known.stamp == stampOf(info) {
-		return known.digest
+	now := time.Now()
+	next := knownDigest{stamp: stampOf(info), since: now, read: now}
+	if ok && known.stamp == next.stamp {
+		if known.read.Sub(known.since) > grain {
+			return known.digest
+		}
+		next.since = known.since
 	}
 	text, err := c.files.read(path)
 	if err != nil {
 		return ""
 	}
-	digest := sum(text)
-	if time.Since(changeTime(info)) > time.Second { // a change within the clock's grain would not show
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		if p.digests == nil || len(p.digests) >= maxScans {
-			p.digests = map[string]knownDigest{}
-		}
-		p.digests[path] = knownDigest{stampOf(info), digest}
+	next.digest = sum(text)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.digests == nil || len(p.digests) >= maxScans {
+		p.digests = map[string]knownDigest{}
 	}
-	return digest
+	p.digests[path] = next
+	return next.digest
 }
+
+// grain is how long after a change a file may change again without another stamp.
+const grain = 2 * time.Second
 
 // precompile makes the precompiled header for a compilation, in the background, unless
 // that is being done or was tried.

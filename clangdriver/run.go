@@ -30,6 +30,10 @@ type runResult struct {
 	state          string // "exit status 1", "signal: killed"
 }
 
+// crashed reports whether clang did not come to its end: a signal ended it, or it gave what
+// it gives for a signal (128 and the signal's number) or an error in the back end (70).
+func (r *runResult) crashed() bool { return r.exit >= 70 || r.exit < 0 }
+
 // run runs a program and everything that it starts in a process group of their
 // own, which is killed as one when ctx ends or the limit passes. The error is a
 // context error, a *TimeoutError with no path, or says why it could not be run;

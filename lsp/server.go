@@ -87,7 +87,7 @@ func (s *server) event(e session.Event) {
 		s.publish(ctx, e)
 		s.askAgain(ctx)
 	case session.StatusEvent:
-		s.tellStatus(ctx, e.Status)
+		s.tellStatus(ctx, e)
 		s.askAgain(ctx)
 	case session.WorkEvent:
 		s.follow(e)

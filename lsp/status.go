@@ -21,6 +21,9 @@ type fileStatus struct {
 	// Only verified may look green.
 	State   string `json:"state"`
 	Message string `json:"message"` // one line
+	// Version of the buffer that State speaks of, in the notification; absent for a file
+	// that is not open.
+	Version *int32 `json:"version,omitempty"`
 }
 
 func (s *server) fileStatus(status session.Status) fileStatus {
@@ -45,11 +48,15 @@ func stateName(s session.Status) string {
 	return "unknown"
 }
 
-func (s *server) tellStatus(ctx context.Context, status session.Status) {
+func (s *server) tellStatus(ctx context.Context, e session.StatusEvent) {
 	if !s.has("status") {
 		return
 	}
-	if err := s.notify(ctx, methodStatus, s.fileStatus(status)); err != nil {
+	params := s.fileStatus(e.Status)
+	if e.Open {
+		params.Version = &e.Version
+	}
+	if err := s.notify(ctx, methodStatus, params); err != nil {
 		s.log.Error(methodStatus, "error", err)
 	}
 }

@@ -21,7 +21,11 @@ type FindingsEvent struct {
 }
 
 // StatusEvent says that a file's status changed.
-type StatusEvent struct{ Status Status }
+type StatusEvent struct {
+	Status  Status
+	Open    bool  // in an editor; Version is then the buffer's that Status speaks of
+	Version int32 // of the buffer
+}
 
 // WorkEvent accompanies a run: one with Stage "" when it begins, more as it goes
 // on, one with Done when it ended, whatever the end.

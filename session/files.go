@@ -7,6 +7,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"bpfls/clangdriver"
 )
 
 // digest stands for the content of a file. Two contents that no compiler and no
@@ -40,43 +42,57 @@ type fileTable struct {
 }
 
 type fileState struct {
-	digest   digest
-	size     int64
-	modified time.Time
-	read     time.Time // when it was read, before that
+	digest digest
+	stamp  fileStamp
+	since  time.Time // when the stamp was first seen
+	read   time.Time // when the content was read
+}
+
+// fileStamp tells contents apart without reading them, unless one follows the other so
+// fast that the file system's clock did not move.
+type fileStamp struct {
+	size              int64
+	modified, changed int64 // nanoseconds; any program may set the first as it likes
+}
+
+func stampOf(info os.FileInfo) fileStamp {
+	return fileStamp{info.Size(), info.ModTime().UnixNano(), clangdriver.ChangeTime(info).UnixNano()}
 }
 
 func newFileTable() *fileTable { return &fileTable{states: map[string]fileState{}} }
 
 func (t *fileTable) digest(path string) digest { return t.states[path].digest }
 
-// racy is how long after its modification a file may change again without a new
-// modification time (file systems with a resolution of two seconds).
+// racy is how long after a change a file may change again without another stamp (file
+// systems with a resolution of two seconds).
 const racy = 2 * time.Second
 
-// look reads the state of a file on disk; known is what was seen before.
+// look reads the state of a file on disk; known is what was seen before. Times of files
+// are compared with each other and never with this machine's clock: that of the file
+// system may be another's, and either may jump.
 func look(path string, known fileState) fileState {
 	now := time.Now()
 	info, err := os.Stat(path)
-	if err != nil || info.IsDir() {
-		return fileState{read: now}
+	if err != nil || !info.Mode().IsRegular() {
+		return fileState{since: now, read: now}
 	}
-	state := fileState{size: info.Size(), modified: info.ModTime(), read: now}
-	if known.digest != absent && known.size == state.size && known.modified.Equal(state.modified) &&
-		known.read.Sub(known.modified) > racy {
-		state.digest = known.digest
-		return state
+	state := fileState{stamp: stampOf(info), since: now, read: now}
+	if known.digest != absent && known.stamp == state.stamp {
+		state.since = known.since
+		if known.read.Sub(known.since) > racy {
+			return known
+		}
 	}
-	if state.size > maxText || tool(path) {
+	if state.stamp.size > maxText || tool(path) {
 		var id [24]byte
-		binary.LittleEndian.PutUint64(id[:], uint64(state.size))
-		binary.LittleEndian.PutUint64(id[8:], uint64(state.modified.UnixNano()))
+		binary.LittleEndian.PutUint64(id[:], uint64(state.stamp.size))
+		binary.LittleEndian.PutUint64(id[8:], uint64(state.stamp.modified))
 		state.digest = sha256.Sum256(id[:])
 		return state
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return fileState{read: now}
+		return fileState{since: now, read: now}
 	}
 	state.digest = digestOf(text)
 	return state

@@ -5,6 +5,7 @@ package session
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"bpfls/clangdriver"
@@ -106,6 +107,8 @@ type Outcome struct {
 	// CompileErrors: clang found errors in the source; they are in Compile.Diagnostics.
 	CompileErrors bool
 
+	// late: a limit in time was reached; another run may get further.
+	late atomic.Bool
 	// What a run that finds evidence needs to do the same again.
 	request Request
 	options verifier.Options

@@ -64,6 +64,9 @@ func (p *pipeline) fail(err error) {
 			err = cause
 		}
 	}
+	if errors.Is(err, context.DeadlineExceeded) || p.ctx.Err() != nil {
+		p.out.late.Store(true)
+	}
 	p.out.Err = err
 	p.out.Report.Error = err.Error()
 }

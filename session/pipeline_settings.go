@@ -271,6 +271,9 @@ func (p *pipeline) analyze(in verifier.Input) (result *verifier.Result, known bo
 		defer cancel()
 	}
 	result, err = verifier.Analyze(ctx, in, opt)
+	if ctx.Err() != nil {
+		p.out.late.Store(true)
+	}
 	if ctx.Err() != nil && (err != nil || result == nil || result.Verdict == verifier.Unknown) {
 		return nil, false, context.Cause(ctx)
 	}

@@ -27,7 +27,7 @@ func (s *Session) current(r *record, f *finished) bool { return s.same(r, f, s.s
 
 // needed reports whether a run now would read something else than the last one.
 func (s *Session) needed(r *record) bool {
-	return r.last == nil || r.last.noClang || !s.same(r, r.last, func(path string) digest { return s.wanted(r, path) })
+	return r.last == nil || r.last.noClang || r.last.passing || !s.same(r, r.last, func(path string) digest { return s.wanted(r, path) })
 }
 
 func (s *Session) same(r *record, f *finished, now func(string) digest) bool {
@@ -70,7 +70,11 @@ func (s *Session) refresh(r *record) {
 	}
 	if now := s.status(r); now != r.told {
 		r.told = now
-		s.mail.post(StatusEvent{now})
+		event := StatusEvent{Status: now}
+		if d := s.docs[r.path]; d != nil {
+			event.Open, event.Version = true, d.version
+		}
+		s.mail.post(event)
 	}
 }
 

@@ -395,6 +395,8 @@ func finish(path string, out *Outcome) *finished {
 			f.inputs[target] = absent
 		}
 	}
+	var machine *clangdriver.MachineError
+	f.passing = out.late.Load() || out.Compile != nil && out.Compile.Crashed || errors.As(out.Err, &machine)
 	var missing *clangdriver.NotFoundError
 	if errors.As(out.Err, &missing) {
 		f.noClang = true
@@ -440,7 +442,7 @@ func (f *finished) keepTexts(path string, out *Outcome) {
 }
 
 // lookAt reads the files that a run depended on. Those whose content the outcome did
-// not bring count as the run read them if they are older than it.
+// not bring count as the run read them if they did not change since it began.
 func (s *Session) lookAt(f *finished, began time.Time) map[string]fileState {
 	s.mu.Lock()
 	known := map[string]fileState{}
@@ -456,8 +458,9 @@ func (s *Session) lookAt(f *finished, began time.Time) map[string]fileState {
 		found[path] = look(path, state)
 	}
 	for path, d := range f.inputs {
-		if d == absent && !found[path].modified.After(began) {
-			f.inputs[path] = found[path].digest
+		now := found[path]
+		if d == absent && (now.since.Before(began) || now.stamp.changed < began.UnixNano()) {
+			f.inputs[path] = now.digest
 		}
 	}
 	return found
@@ -484,6 +487,12 @@ func (s *Session) keep(r *record, f *finished, found map[string]fileState) {
 		r.retries++
 		s.trigger(r, urgentWatch, s.opt.WatchDelay)
 	}
+	switch {
+	case !f.passing:
+		r.failures = 0
+	case !f.outcome.late.Load(): // what was slow once is likely to be slow again
+		s.tryLater(r)
+	}
 	old := r.last
 	r.last, r.stopped = f, ""
 	if f.verdict() {
@@ -496,6 +505,28 @@ func (s *Session) keep(r *record, f *finished, found map[string]fileState) {
 	s.use(r)
 	s.showItems(r)
 	s.watchInputs()
+}
+
+// laterDelays are the pauses before a run that failed for a passing reason is made again
+// without anyone's doing; then the next save does.
+var laterDelays = []time.Duration{time.Second, 10 * time.Second, time.Minute}
+
+// tryLater has a record judged again after a while, unless something else has it judged
+// before.
+func (s *Session) tryLater(r *record) {
+	if r.failures >= len(laterDelays) {
+		return
+	}
+	generation := r.generation
+	time.AfterFunc(laterDelays[r.failures], func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if r.generation == generation && r.automatic() {
+			s.trigger(r, urgentWatch, 0)
+			s.refresh(r)
+		}
+	})
+	r.failures++
 }
 
 func (f *finished) items() []item { return slices.Concat(f.verifier, f.compiler, f.settings) }

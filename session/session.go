@@ -119,6 +119,7 @@ type record struct {
 	cancel     context.CancelFunc // of the run under way
 	idle       chan struct{}      // closed while neither queued nor running
 	retries    int                // runs in a row whose inputs changed under way
+	failures   int                // runs in a row that failed for a passing reason
 
 	last    *finished // the last run that finished
 	verdict *finished // the last one with a verdict; may be last
@@ -142,6 +143,7 @@ type finished struct {
 	missing  []string                    // what must stay absent
 	options  string                      // record.options when it began
 	noClang  bool                        // there was no clang: the next save looks again
+	passing  bool                        // it failed for a reason that is not the file's and may pass
 	maps     map[string]*LineMap         // by path, for the text that was last asked for
 }
 
@@ -345,7 +347,7 @@ func (s *Session) Save(path string) {
 	path = filepath.Clean(path)
 	s.mu.Lock()
 	r := s.classify(path)
-	again := r.last == nil || r.last.noClang
+	again := r.last == nil || r.last.noClang || r.last.passing || r.stopped != ""
 	if s.docs[path] != nil && r.source && r.automatic() && again && r.cancel == nil && !r.queued {
 		s.trigger(r, urgentSave, 0)
 	}

@@ -91,7 +91,15 @@ func (s *Session) classify(path string) *record {
 	r.asked = nil
 	read := func(name string) ([]byte, error) {
 		r.asked = append(r.asked, name)
-		return os.ReadFile(name)
+		data, err := os.ReadFile(name)
+		if _, known := s.files.states[name]; !known {
+			// What is compared with it later is what the settings were read from.
+			s.files.states[name] = fileState{}
+			if err == nil {
+				s.files.states[name] = fileState{digest: digestOf(data)}
+			}
+		}
+		return data, err
 	}
 	r.editor = s.editorOf(path)
 	r.settings, _ = settings.Load(path, read, r.editor.Settings, r.editor.Workspace)
