@@ -94,8 +94,9 @@ type run struct {
 
 	// base is a run that found failures, of which this one takes over what lies before
 	// the first of them; taken says of which nodes.
-	base  *run
-	taken []bool
+	base    *run
+	taken   []bool
+	cycling int // cycles that are running
 
 	// Of a run that goes on behind failures:
 	assuming bool
@@ -315,7 +316,9 @@ func (r *run) pass(begin, end int32) {
 				i = next
 				continue
 			}
+			r.cycling++
 			r.cycle(c)
+			r.cycling--
 			i = r.g.WTO.Cycles[c].End
 			continue
 		}
@@ -327,10 +330,15 @@ func (r *run) pass(begin, end int32) {
 }
 
 // takeOver gives the nodes in a range of the order, a cycle or one node with its chain,
-// the states that base has there, if those cannot be others: no node of them failed
-// in base, and what leads to them was taken over too.
+// the states that base has there, if those are no others: no node of them failed in
+// base, and what leads to them was taken over too or is in the states of base before
+// them. (What this run knows of a node is never more than what base knows, as it follows
+// more ways.) Such a state has no marks: what is not proven on the ways that base went
+// is a consequence of nothing.
+//
+// In a cycle that is running nothing is taken over: its states are those of a step.
 func (r *run) takeOver(begin, end int32) bool {
-	if r.base == nil {
+	if r.base == nil || r.cycling > 0 {
 		return false
 	}
 	nodes := r.g.WTO.Order[begin:end]
@@ -344,9 +352,17 @@ func (r *run) takeOver(begin, end int32) bool {
 		if r.base.fail[id] != nil {
 			return false
 		}
+	}
+	for _, id := range nodes {
+		if r.inner[id] {
+			continue
+		}
 		for _, p := range r.g.Predecessors(id) {
 			at := r.g.WTO.Position[p]
-			if inside := at >= begin && at < end || r.inner[id]; !inside && at >= 0 && !r.taken[p] {
+			if at < 0 || at >= begin && at < end || r.taken[p] || r.post[p].bottom() {
+				continue
+			}
+			if r.base.pre[id].bottom() || !r.spend(r.post[p].size()) || !r.leq(&r.post[p], &r.base.pre[id]) {
 				return false
 			}
 		}
