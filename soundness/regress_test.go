@@ -176,6 +176,59 @@ var found = []struct {
 		ldxdw %r0, [%r0]
 	good:
 		exit`, verifier.Pass, noHole},
+	{"behind a failure a pointer that is only compared was said not to be null", "xdp", false, `
+		stdw [%r10-8], 5
+		lddw %r1, map 1
+		mov %r2, %r10
+		add %r2, -8
+	again:
+		call 1                 # lookup; fails when it is called again
+		jeq %r0, 0, again
+		mov %r0, 0
+		exit`, verifier.Fail, noHole},
+	{"behind a failure only the first demand of a helper called through a register was assumed", "sched_cls", false, `
+		mov %r6, %r1
+		stdw [%r10-8], 5
+		call 7
+		jset %r0, 1, odd
+		mov %r1, %r10
+		add %r1, -8
+		mov %r2, 8
+	odd:                       # r1 is the context or unset, and r2 and r3 are unset
+		mov %r7, 4             # probe_read
+		mov %r3, 0
+		jset %r0, 1, call
+	call:
+		call %r7
+		ldxdw %r3, [%r10-8]
+		mov %r0, 0
+		exit`, verifier.Fail, noHole},
+	{"behind a failure a loop's states were met though one speaks of a number, the other of a pointer", "windows/xdp", false, `
+		call 6                 # get_prandom_u32
+		or %r0, 1
+		mov %r3, 7
+		div %r3, %r0           # fails, but holds
+		mov %r2, %r10
+		add %r2, -31
+		mov %r9, 0
+	loop:
+		mov %r2, %r9
+		and %r2, 1023
+		add %r2, 5
+		mov %r4, %r2
+		and %r4, 63
+		add %r4, -2
+		jsgt32 %r2, %r4, number
+		mov %r4, %r10
+		add %r4, -96
+		mov %r2, %r4
+		add %r2, 8
+		sub %r2, 8
+	number:
+		add %r9, 1
+		jlt %r9, 15, loop
+		mov %r0, 0
+		exit`, verifier.Fail, noHole},
 
 	// PREVAIL's own, as numbered in docs/fidelity.md.
 	{"1: what may be a number or a pointer, compared with a constant", "xdp", false, `

@@ -158,10 +158,10 @@ func (s *subject) execute(in interp.Input, limit int64, seen *coverage) (*interp
 	wrong := func(text string) error {
 		switch {
 		case known != noHole:
-		case s.throughMeet:
-			known = wrongMeet
 		case s.throughUnion:
 			known = unionInLoop
+		case s.throughMeet:
+			known = wrongMeet
 		case overwritten:
 			known = helperOverPointer
 		}

@@ -72,7 +72,7 @@ func (r *run) note(id cfg.NodeID, check int, msg string) *failure {
 		f = &failure{node: id, check: check}
 		r.noted[k] = f
 	}
-	f.msg, f.inner = msg, nil
+	f.msg, f.inner, f.others = msg, nil, nil
 	return f
 }
 
@@ -93,6 +93,11 @@ func (r *run) visitAssuming(st *state, id cfg.NodeID) {
 				c = f.inner
 			}
 		}
+		demands := []*cfg.Check{c}
+		if f.inner != nil {
+			f.others = r.othersDemanded(st, &checks[i], f.inner, id)
+			demands = append(demands, f.others...)
+		}
 		f.root = f
 		for _, x := range [2]isa.Reg{c.Reg, c.Other} {
 			if x == cfg.NoReg {
@@ -103,8 +108,26 @@ func (r *run) visitAssuming(st *state, id cfg.NodeID) {
 			}
 		}
 		r.missed[id] = append(r.missed[id], f)
-		r.grant(st, c, f.root)
+		for _, c := range demands {
+			r.grant(st, c, f.root)
+		}
 	}
+}
+
+// othersDemanded returns what a helper that is called through a register demands beside
+// inner, the first demand that is not met, and is not met either.
+func (r *run) othersDemanded(st *state, c, inner *cfg.Check, id cfg.NodeID) (others []*cfg.Check) {
+	n, _ := st.interval(reg(c.Reg, zone.KindUValue)).Singleton()
+	_, checks, _ := r.g.ResolveHelper(int32(n.Int64()))
+	for i := range checks {
+		if checks[i] == *inner {
+			continue
+		}
+		if _, ok := r.check(st, &checks[i], id); !ok {
+			others = append(others, &checks[i])
+		}
+	}
+	return others
 }
 
 // grant restricts st to the executions in which c holds; root is the failure that
@@ -219,11 +242,12 @@ func (r *run) grantValue(st *state, x isa.Reg, root *failure, c zone.Constraint)
 func (r *run) grantAccess(st *state, c *cfg.Check, root *failure) {
 	v := zone.RegSlot(c.Reg)
 	const deref = typesPointer | TypeSocket | TypeAllocMem
+	compare := c.Width == 0 && c.Other == cfg.NoReg // not accessed; it may be null
 	allowed := deref
 	if c.OrNull {
 		allowed |= TypeNumber
 	}
-	if c.Width == 0 && c.Other == cfg.NoReg {
+	if compare {
 		allowed = TypeAny &^ TypeUninit
 	}
 	if have := st.t.of(v); have&TypeUninit != 0 || have&allowed == 0 {
@@ -269,7 +293,7 @@ func (r *run) grantAccess(st *state, c *cfg.Check, root *failure) {
 		ceiling = zone.Const(int64(r.in.Type.Context.Size))
 	case TypePacket:
 		floor, ceiling = zone.V(zone.MetaOffset), zone.V(zone.PacketSize)
-		if c.Width == 0 && c.Other == cfg.NoReg {
+		if compare {
 			ceiling = zone.Const(int64(r.maxPacket))
 		}
 	case TypeShared:
@@ -282,7 +306,7 @@ func (r *run) grantAccess(st *state, c *cfg.Check, root *failure) {
 	old := st.share()
 	r.add(st, zone.Geq(lo, floor))
 	r.add(st, zone.Leq(hi, ceiling))
-	if !c.OrNull && (t == TypeShared || t == TypeAllocMem || t == TypeSocket) {
+	if !compare && !c.OrNull && (t == TypeShared || t == TypeAllocMem || t == TypeSocket) {
 		r.add(st, zone.Gt(zone.V(reg(c.Reg, zone.KindUValue)), zone.Const(0)))
 	}
 	if st.z.IsBottom() {

@@ -297,48 +297,8 @@ func (c *Containment) LoopHead(node int) bool { return c.run.cycleOf[node] >= 0 
 // WrongMeet reports whether the state at a copy of an instruction, by the number that
 // Admits gives, says too much because PREVAIL's iteration met values of types that a
 // location cannot have (docs/fidelity.md).
-func (c *Containment) WrongMeet(node int) bool { return c.run.wrongMeets[cfg.NodeID(node)] }
-
-// noteMeet notes that m, the meet of a and b in the descending step at a loop head, says
-// more than the meet of what means something in both: a and b hold values of a type that
-// one of them excludes.
-func (r *run) noteMeet(head cfg.NodeID, a, b, m *state) {
-	if a.t == b.t || a.bottom() || b.bottom() {
-		return
-	}
-	var odd zone.VarSet
-	found := false
-	for i := range max(len(a.t.class), len(b.t.class)) {
-		v := owner(i)
-		kinds := typedKinds &^ kindsOf(a.t.of(v)&b.t.of(v))
-		odd.AddKinds(v, kinds)
-		for ; kinds != 0 && !found; kinds &= kinds - 1 {
-			x := v.Var(zone.Kind(bits.TrailingZeros16(uint16(kinds))))
-			found = !a.z.Interval(x).IsTop() && !b.z.Interval(x).IsTop()
-		}
-	}
-	if !found {
-		return
-	}
-	x, y := a.share(), b.share()
-	for i := range max(len(a.t.class), len(b.t.class)) {
-		v := owner(i)
-		if kinds := typedKinds &^ kindsOf(a.t.of(v)&b.t.of(v)); kinds != 0 {
-			r.havoc(&x, v, kinds)
-			r.havoc(&y, v, kinds)
-		}
-	}
-	if n := r.meet(&x, &y); !n.bottom() {
-		if m.bottom() || !n.z.LeqWithout(m.z.Zone, &odd) {
-			if r.wrongMeets == nil {
-				r.wrongMeets = make(map[cfg.NodeID]bool)
-			}
-			r.wrongMeets[head] = true
-		}
-		r.drop(&n)
-	}
-	r.drop(&x)
-	r.drop(&y)
+func (c *Containment) WrongMeet(node int) bool {
+	return c.run.wrongMeets[cfg.NodeID(node)] != meetFine
 }
 
 // name returns the name of a location.
@@ -644,7 +604,7 @@ func (r *run) list(st *state, id cfg.NodeID) *facts {
 			!st.interval(v.Slot().Var(zone.KindSValue)).IsTop()
 	}
 	st.z.EachEdge(func(s, d zone.Var, w zone.Int) {
-		if s.Slot() != d.Slot() && (sometimes(s) || sometimes(d) || leftover(s) || leftover(d)) {
+		if !r.relates(id) && s.Slot() != d.Slot() && (sometimes(s) || sometimes(d) || leftover(s) || leftover(d)) {
 			f.conditional = true
 		}
 		if lowOnly(d) {
@@ -687,6 +647,11 @@ func (c *Containment) Assumed(slot int, m *Concrete) bool {
 		}
 		if !c.run.surely(check, m) {
 			return false
+		}
+		for _, check := range f.others {
+			if !c.run.surely(check, m) {
+				return false
+			}
 		}
 	}
 	return true

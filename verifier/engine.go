@@ -88,9 +88,9 @@ type run struct {
 	stop      error       // why the run ended early
 	stopAt    cfg.NodeID
 
-	wrongMeets  map[cfg.NodeID]bool // see noteMeet
-	assumptions []Assumption        // checks that are taken for granted
-	discard     *discard            // nil: all states are kept
+	wrongMeets  map[cfg.NodeID]meetFault // by loop head; see judgeMeet
+	assumptions []Assumption             // checks that are taken for granted
+	discard     *discard                 // nil: all states are kept
 
 	// base is a run that found failures, of which this one takes over what lies before
 	// the first of them; taken says of which nodes.
@@ -111,8 +111,11 @@ type failure struct {
 	inner *cfg.Check // what is not proven where that is a demand of a called helper
 	msg   string
 	st    state // at the visit that failed
-	// root is the failure that this one is a consequence of; itself if of none.
-	root *failure
+	// Of a run that goes on behind failures: others are further demands of that helper
+	// that are not proven; root is the failure that this one is a consequence of, itself
+	// if of none.
+	others []*cfg.Check
+	root   *failure
 }
 
 // errInternal is the end of a run in a situation in which PREVAIL stops with an
@@ -349,7 +352,7 @@ func (r *run) takeOver(begin, end int32) bool {
 		}
 	}
 	for _, id := range nodes {
-		if r.base.fail[id] != nil {
+		if r.base.fail[id] != nil || r.base.wrongMeets[id] != meetFine {
 			return false
 		}
 	}
@@ -650,7 +653,11 @@ func (r *run) cycle(i int32) {
 			r.join(&inv, &r.post[p])
 		}
 	}
+	delete(r.wrongMeets, head) // of the loop's states when its outer loop was at an earlier step
 	for n := 1; ; n++ {
+		if r.assuming {
+			r.unrelate(&inv)
+		}
 		next := r.ascend(c, &inv, n)
 		if r.stop != nil {
 			return
@@ -693,9 +700,12 @@ func (r *run) cycle(i int32) {
 		var down state
 		if n == 1 {
 			down = r.meet(&inv, &next)
-			r.noteMeet(head, &inv, &next, &down)
+			r.judgeMeet(head, &inv, &next, &down)
 		} else {
 			down = r.narrow(&inv, &next)
+			if r.assuming {
+				r.forgetNumbers(&down, &inv)
+			}
 		}
 		r.drop(&next)
 		// PREVAIL repeats a step that changes nothing up to two million times. The

@@ -665,13 +665,26 @@ func (p *program) initPacket(st *state) {
 
 // callIndirect is a call of the helper whose id is in a register.
 func (p *program) callIndirect(st *state, in *isa.Inst) {
-	n, ok := st.interval(reg(in.Dst, zone.KindUValue)).Singleton()
-	if !ok || !fitsInt32(n) {
-		return
+	if n, ok := st.interval(reg(in.Dst, zone.KindUValue)).Singleton(); ok && fitsInt32(n) {
+		if c, _, ok := p.g.ResolveHelper(int32(n.Int64())); ok {
+			p.call(st, c)
+			return
+		}
 	}
-	if c, _, ok := p.g.ResolveHelper(int32(n.Int64())); ok {
-		p.call(st, c)
-	}
+	// The check of the id failed, and the run goes on: it may be any helper.
+	p.forgetReg(st, 0)
+	p.clobber(st)
+	p.forgetStack(st)
+	p.forgetPacket(st)
+}
+
+// forgetStack forgets what is in the stack.
+func (p *program) forgetStack(st *state) {
+	at := p.placeN(zone.Single(0), p.stackSize)
+	p.havocCells(st, zone.AllKinds|1<<zone.KindType, &at)
+	p.mutStack(st).setBytes(at.off, at.size, false)
+	addr := zone.Const(0)
+	p.refreshNumericSizes(st, &addr, p.stackSize, false)
 }
 
 // savedKinds are the variables that are saved of a register of the types.
