@@ -161,6 +161,7 @@ var rejections = []template{
 	{"call each other more than", "BPF-call-depth"},
 	{"tail call chain depth", "BPF-tail-call-depth"},
 	{"narrowing_error", "BPF-no-judgement"},
+	{"does not fit", "BPF-no-judgement"},
 	{"leads to bottom", "BPF-no-judgement"},
 	{"not found in the CFG", "BPF-no-judgement"},
 	{"already exists", "BPF-no-judgement"},

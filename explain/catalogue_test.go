@@ -117,6 +117,7 @@ func TestRejections(t *testing.T) {
 		"Mutual recursion in subprogram calls":                                                                                        "BPF-call-depth",
 		"tail call chain depth exceeds 33 (at 3)":                                                                                     "BPF-tail-call-depth",
 		"narrowing_error":                    "BPF-no-judgement",
+		"Number -2147418112 does not fit":    "BPF-no-judgement",
 		"Bug! instruction 4 leads to bottom": "BPF-no-judgement",
 		"Label 53 not found in the CFG":      "BPF-no-judgement",
 		"Label 7/9 already exists":           "BPF-no-judgement",

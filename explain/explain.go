@@ -227,6 +227,8 @@ func noJudgement(reason string) string {
 	switch {
 	case strings.Contains(reason, "narrowing_error"):
 		return fmt.Sprintf(stops, reason, "it cannot subtract the constant -2147483648, which has no positive counterpart in 32 bits")
+	case strings.Contains(reason, "does not fit"):
+		return fmt.Sprintf(stops, reason, "it shifts a value to the left of which its relations say that it is below 0 or above 64 bits")
 	case strings.Contains(reason, "leads to bottom"):
 		return fmt.Sprintf(stops, reason, "what it knows of the values in this instruction contradicts itself")
 	}

@@ -137,6 +137,33 @@ func TestNarrowingError(t *testing.T) {
 	}
 }
 
+// TestShiftOfNoWord: relations can leave an unsigned value with bounds that no machine
+// word has; where such a value is shifted left PREVAIL stops with a conversion error.
+func TestShiftOfNoWord(t *testing.T) {
+	code := []isa.Slot{
+		{Op: 0x61, Dst: 1, Src: 1, Off: 12},
+		{Op: 0xbc, Dst: 2, Src: 1},
+		{Op: 0xb4, Dst: 8, Imm: 0x1000},
+		{Op: 0x6c, Dst: 8, Src: 2}, // w8 <<= w2
+		{Op: 0xb7, Dst: 7},
+		{Op: 0xbf, Dst: 1, Src: 7},
+		{Op: 0xbf, Dst: 0, Src: 1},
+		{Op: 0x67, Dst: 0, Imm: 1}, // r0 <<= 1
+		{Op: 0xbf, Dst: 1, Src: 8},
+		{Op: 0x0f, Dst: 7, Src: 1},
+		{Op: 0xa5, Dst: 7, Off: -6, Imm: 8}, // if r7 < 8
+		{Op: 0x05, Off: -8},
+		exit,
+	}
+	res, err := verifier.Analyze(context.Background(), linuxInput(t, code), verifier.Options{Termination: verifier.On})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "Number -4294967295 does not fit"; res.Verdict != verifier.Rejected || res.At != 7 || res.Reason != want {
+		t.Errorf("%v at %d: %q, want %v at 7: %q", res.Verdict, res.At, res.Reason, verifier.Rejected, want)
+	}
+}
+
 func TestCancel(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

@@ -774,6 +774,15 @@ func (p *program) shiftImm(st *state, op isa.BinOp, r isa.Reg, n int64, width in
 	}
 	count := int(n) & (width - 1)
 	if op == isa.Lsh {
+		if have := z.Interval(u); have.Finite() && p.reject == nil {
+			// PREVAIL shifts machine words. A relation can leave bounds that are none.
+			for _, bound := range [...]zone.Int{have.Lo, have.Hi} {
+				if !bound.FitsUint64() {
+					p.reject = &errReject{"Number " + bound.String() + " does not fit"}
+					break
+				}
+			}
+		}
 		z.ShlImm(s, u, count, width)
 	} else {
 		z.LShrImm(s, u, count, width)

@@ -62,6 +62,12 @@ func main() {
 		fmt.Fprintln(os.Stderr, "differential: give the path of a PREVAIL with -prevail")
 		os.Exit(2)
 	}
+	if *keep != "" {
+		if err := os.MkdirAll(*keep, 0o755); err != nil {
+			fmt.Fprintln(os.Stderr, "differential:", err)
+			os.Exit(1)
+		}
+	}
 	known, err := openAnswers(*answers)
 	if err == nil {
 		defer known.close()
