@@ -173,6 +173,7 @@ func newRun(in Input, g *cfg.Graph, limits Limits, cancelled func() bool, base *
 		r.taken = make([]bool, len(g.Nodes))
 	}
 	r.numbers.StopWhen(cancelled)
+	r.numbers.LimitEdges(limits.Edges)
 	for d := range 7 {
 		r.tab.SetFrameName(d, strings.TrimSuffix(savedPrefix(d), "/"))
 	}
@@ -415,8 +416,7 @@ func (r *run) visit(start cfg.NodeID, pre state) {
 			work += min(replayStep+vars+edges, maxReplay/fewestSteps)
 			r.spend(vars + edges)
 			if edges > r.max.Edges {
-				r.stop = limitError("relations between registers and stack cells at one point", r.max.Edges,
-					"the program copies one value to too many places")
+				r.stop = r.tooManyEdges()
 				break
 			}
 			if !r.assuming && !r.checkAll(start, id, cur, &old) {
@@ -479,6 +479,11 @@ func (r *run) count() bool {
 	return r.spend(replayStep)
 }
 
+func (r *run) tooManyEdges() error {
+	return limitError("relations between registers and stack cells at one point", r.max.Edges,
+		"the program copies one value to too many places")
+}
+
 // spendMost is the work between two looks at whether the run was cancelled: less than a
 // millisecond.
 const spendMost = 1 << 13
@@ -486,6 +491,9 @@ const spendMost = 1 << 13
 // spend counts work by the sizes of the states that it is done on, and ends the run if
 // that was cancelled.
 func (r *run) spend(n int) bool {
+	if r.numbers.TooManyEdges() {
+		r.stop = r.tooManyEdges()
+	}
 	if r.work += n; r.work >= spendMost || r.numbers.Stopped() {
 		r.work = 0
 		if r.numbers.Stopped() || r.cancelled() {

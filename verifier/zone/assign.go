@@ -96,6 +96,7 @@ func (z *Zone) Assign(v Var, e Expr) {
 		z.ensure(h.v)
 	}
 	x := z.ensure(v)
+	z.makeTwin(x) // its edges, which may be gone over, are dropped then
 	sc := z.scratchFor()
 	sc.resetNew()
 
@@ -103,7 +104,8 @@ func (z *Zone) Assign(v Var, e Expr) {
 	sc.startDist(len(z.vars))
 	for _, h := range lower[:nl] {
 		i, _ := z.index(h.v)
-		sc.lower(i, h.w.Neg())
+		i, k := z.rep(i)
+		sc.lower(i, h.w.Neg().Sub(k))
 	}
 	z.relax(sc, false)
 	slices.Sort(sc.hit)
@@ -116,7 +118,8 @@ func (z *Zone) Assign(v Var, e Expr) {
 	sc.startDist(len(z.vars))
 	for _, h := range upper[:nu] {
 		i, _ := z.index(h.v)
-		sc.lower(i, h.w)
+		i, k := z.rep(i)
+		sc.lower(i, h.w.Add(k))
 	}
 	z.relax(sc, true)
 	for _, s := range sc.hit {
@@ -177,6 +180,9 @@ func (z *Zone) relax(sc *scratch, backward bool) {
 // shift is v = v + k where v does not have a single value: all edges move with it.
 func (z *Zone) shift(v Var, k Int, r Interval) {
 	x := z.ensure(v)
+	if len(z.twins) > 0 {
+		z.shiftClass(x, k)
+	}
 	out := 0
 	for j, key := range z.keys {
 		s, d := ends(key)
@@ -217,6 +223,10 @@ func (z *Zone) ShiftKinds(kinds KindSet, n int64) {
 // assignSum is v = y + k where y is another variable without a single value: v is
 // y + k exactly, and so related to all neighbours of y.
 func (z *Zone) assignSum(v, y Var, k Int, r Interval) {
+	if z.assignTwin(v, y, k, r) {
+		return
+	}
+	z.expand()
 	z.ensure(v)
 	b := z.ensure(y)
 	x, _ := z.index(v)

@@ -138,6 +138,13 @@ func (z *Zone) addLeq(e Expr) bool {
 // raiseLo sets a greater lower bound and repairs the potentials; false if there are no
 // assignments left.
 func (z *Zone) raiseLo(i int, lo Int) bool {
+	if len(z.twins) > 0 {
+		var k Int
+		i, k = z.rep(i)
+		if lo = lo.Sub(k); lo.Leq(z.nodes[i].lo) {
+			return true
+		}
+	}
 	n := &z.nodes[i]
 	if n.hi.Less(lo) {
 		return false
@@ -155,6 +162,13 @@ func (z *Zone) raiseLo(i int, lo Int) bool {
 
 // lowerHi sets a lesser upper bound and repairs the potentials.
 func (z *Zone) lowerHi(i int, hi Int) bool {
+	if len(z.twins) > 0 {
+		var k Int
+		i, k = z.rep(i)
+		if hi = hi.Sub(k); z.nodes[i].hi.Leq(hi) {
+			return true
+		}
+	}
 	n := &z.nodes[i]
 	if hi.Less(n.lo) {
 		return false
@@ -229,6 +243,21 @@ func (z *Zone) lowerPots(tail int) bool {
 func (z *Zone) addEdge(s, t int, w Int) bool {
 	if tooLarge(w) {
 		return w.Sign() > 0
+	}
+	if len(z.twins) > 0 {
+		rs, ks := z.rep(s)
+		rt, kt := z.rep(t)
+		switch old := z.weight(edgeKey(s, t)); {
+		case rs == rt:
+			return !w.Less(old) // going over what is there gives nothing new
+		case old == PosInf || w.Less(old):
+			// What follows for s and t follows for all of their classes.
+			s, t, w = rs, rt, w.Add(ks).Sub(kt)
+		case z.hasTwins(rs) || z.hasTwins(rt):
+			// But going over an edge again is about these two alone.
+			z.mirror()
+			z.expand()
+		}
 	}
 	at, have := z.find(edgeKey(s, t))
 	tighter := !have || w.Less(z.ws[at])
@@ -343,6 +372,7 @@ func (z *Zone) closeBounds() {
 		}
 	}
 	if !open {
+		z.mirror()
 		return
 	}
 	z.open = true // the new bounds were not followed further
@@ -370,6 +400,7 @@ func (z *Zone) closeBounds() {
 			z.nodes[i].lo = sc.dist[i].Neg()
 		}
 	}
+	z.mirror()
 }
 
 // trimmed is i without n where n is an end of i, and the range of nonzero 64-bit words
@@ -396,11 +427,11 @@ func (z *Zone) addNeq(v Var, n Int) bool {
 	if r.IsTop() || !r.Leq(old) {
 		return true
 	}
-	i := z.ensure(v)
-	if r.Lo.Finite() && !z.strengthenLo(i, r.Lo) {
-		return false
-	}
-	return r.Hi.IsInf() || v.MinOnly() || z.strengthenHi(i, r.Hi)
+	i, k := z.rep(z.ensure(v))
+	ok := !(r.Lo.Finite() && !z.strengthenLo(i, r.Lo.Sub(k))) &&
+		(r.Hi.IsInf() || v.MinOnly() || z.strengthenHi(i, r.Hi.Sub(k)))
+	z.mirror()
+	return ok
 }
 
 // strengthenLo raises an existing lower bound and those of the direct neighbours.
@@ -451,6 +482,9 @@ func (z *Zone) Add(c Constraint) bool {
 	if !z.add(c) {
 		z.SetBottom()
 		return false
+	}
+	if z.loose {
+		z.compact()
 	}
 	return true
 }

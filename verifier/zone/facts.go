@@ -17,6 +17,9 @@ func (z *Zone) EachEdge(f func(s, d Var, w Int)) {
 	if z.bottom {
 		return
 	}
+	given := z
+	z = z.expanded()
+	defer z.endOf(given)
 	for i, k := range z.keys {
 		s, d := ends(k)
 		f(z.vars[s], z.vars[d], z.ws[i])

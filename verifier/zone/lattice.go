@@ -126,6 +126,9 @@ func (z *Zone) Join(o *Zone) {
 	case z.IsTop():
 		return
 	}
+	given := o
+	o = z.unfold(o)
+	defer o.endOf(given)
 	sc := z.scratchFor()
 	js := &sc.join
 	js.align(z, o, false)
@@ -224,6 +227,26 @@ func (z *Zone) Join(o *Zone) {
 	z.zero = Zero
 	z.open = z.open || o.open
 	z.forgetUnconstrained(sc)
+	z.compact()
+}
+
+// unfold prepares an operation on all edges of z and o: it stores z's, and returns o if it
+// stores its own, or else a copy that does, in z's pool. endOf ends its life.
+func (z *Zone) unfold(o *Zone) *Zone {
+	z.expand()
+	if len(o.twins) == 0 {
+		return o
+	}
+	t := z.scratchPool().Copy(o)
+	t.expand()
+	return t
+}
+
+// endOf frees z if it is a copy that was made of o.
+func (z *Zone) endOf(o *Zone) {
+	if z != o {
+		z.release()
+	}
 }
 
 // replaceGraph gives z the aligned variables, js.nodes and the given edges.
@@ -261,6 +284,9 @@ func (z *Zone) forgetUnconstrained(sc *scratch) {
 	}
 	for _, k := range z.keys {
 		keep[k>>16], keep[k&0xffff] = 0, 0
+	}
+	for _, t := range z.twins {
+		keep[t.at], keep[t.of] = 0, 0
 	}
 	if slices.Contains(keep, gone) {
 		z.removeUnless(keep)
@@ -459,6 +485,7 @@ func (z *Zone) Tighten() {
 	}
 	for j, k := range z.keys {
 		s, d := ends(k)
+		// Twins have just the same edges and bounds.
 		if lo, hi := z.nodes[s].lo, z.nodes[d].hi; lo != NegInf && hi != PosInf && hi.sub(lo).Less(z.ws[j]) {
 			t := z.temp()
 			z.Join(t)
@@ -480,6 +507,9 @@ func (z *Zone) Widen(o *Zone) {
 		z.CopyFrom(o)
 		return
 	}
+	given := o
+	o = z.unfold(o)
+	defer o.endOf(given)
 	sc := z.scratchFor()
 	js := &sc.join
 	js.align(z, o, false)
@@ -553,6 +583,7 @@ func (z *Zone) Widen(o *Zone) {
 		z.open = true
 		z.closeBounds()
 	}
+	z.compact()
 }
 
 // Meet makes z the intersection of z and o; false means that z became bottom.
@@ -569,6 +600,9 @@ func (z *Zone) Meet(o *Zone) bool {
 	case o.IsTop():
 		return true
 	}
+	given := o
+	o = z.unfold(o)
+	defer o.endOf(given)
 	sc := z.scratchFor()
 	js := &sc.join
 	js.align(z, o, true)
@@ -622,6 +656,7 @@ func (z *Zone) Meet(o *Zone) bool {
 	}
 	z.open = true
 	z.closeBounds()
+	z.compact()
 	return true
 }
 
@@ -688,6 +723,12 @@ func (z *Zone) LeqWithout(o *Zone, drop *VarSet) bool {
 	}
 	if o.bottom {
 		return false
+	}
+	if len(z.twins)+len(o.twins) > 0 {
+		a, b := z.expanded(), o.expanded()
+		defer a.endOf(z)
+		defer b.endOf(o)
+		return a.LeqWithout(b, drop)
 	}
 	// The index in z of each variable of o; missing if z does not map it, gone if it is
 	// dropped.

@@ -24,13 +24,9 @@ func (a assignment) in(z *Zone) bool {
 			return false
 		}
 	}
-	for j, k := range z.keys {
-		s, d := ends(k)
-		if z.ws[j].Less(a[z.vars[d]].Sub(a[z.vars[s]])) {
-			return false
-		}
-	}
-	return true
+	holds := true
+	z.EachEdge(func(s, d Var, w Int) { holds = holds && !w.Less(a[d].Sub(a[s])) })
+	return holds
 }
 
 func (a assignment) eval(e Expr) Int {
@@ -98,8 +94,9 @@ type world struct {
 	values *rapid.Generator[int64]
 }
 
-func newWorld() *world {
+func newWorld(t *rapid.T) *world {
 	w := &world{pool: NewPool(), tab: NewTable()}
+	w.pool.classFrom = rapid.SampledFrom([]int{1, 4, math.MaxInt}).Draw(t, "classes from")
 	w.plain = []Var{Reg(1, KindPacketOffset), Reg(2, KindSharedOffset), Reg(2, KindSharedRegionSize), PacketSize,
 		w.tab.Cell(KindPacketOffset, 4088, 8)}
 	for r := range isa.Reg(3) {
@@ -359,7 +356,7 @@ func (w *world) grow(t *rapid.T, name string) (*Zone, assignment) {
 // zone's answers are true of it.
 func TestSoundness(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w := newWorld()
+		w := newWorld(t)
 		z, a := w.pool.Top(), w.start(t)
 		for range rapid.IntRange(1, 25).Draw(t, "steps") {
 			before := z.Strings(w.tab)
@@ -383,7 +380,7 @@ func TestSoundness(t *testing.T) {
 // TestLattice: the laws of the package comment.
 func TestLattice(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w := newWorld()
+		w := newWorld(t)
 		p := w.pool
 		x, a := w.grow(t, "x")
 		y, b := w.grow(t, "y")
@@ -492,7 +489,7 @@ func TestLattice(t *testing.T) {
 // none. PREVAIL's do so; see lowerPots.
 func TestPotentialsFall(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w := newWorld()
+		w := newWorld(t)
 		z, a := w.grow(t, "z")
 		before := map[Var]Int{}
 		for i, v := range z.vars {
@@ -516,7 +513,7 @@ func TestPotentialsFall(t *testing.T) {
 // TestRename: a renaming is that of the assignments.
 func TestRename(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w := newWorld()
+		w := newWorld(t)
 		z, a := w.grow(t, "z")
 		for _, v := range w.vars {
 			z.ensure(v)
@@ -592,7 +589,7 @@ func TestEntailmentAgainstBruteForce(t *testing.T) {
 // loses, as PREVAIL's does.
 func TestWideningTerminates(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w := newWorld()
+		w := newWorld(t)
 		x, _ := w.grow(t, "x")
 		counters := slices.DeleteFunc(slices.Clone(w.vars), Var.MinOnly)
 		type inc struct {

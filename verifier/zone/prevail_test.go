@@ -2,6 +2,7 @@ package zone
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -27,10 +28,23 @@ func TestAgainstPREVAIL(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := newReplay()
+	for _, classes := range []struct {
+		name string
+		from int
+	}{{"no classes", math.MaxInt}, {"classes", 1}} {
+		t.Run(classes.name, func(t *testing.T) {
+			r := newReplay()
+			r.pool.classFrom = classes.from
+			r.compare(t, string(data))
+		})
+	}
+}
+
+// compare does what is recorded and compares the results.
+func (r *replay) compare(t *testing.T, data string) {
 	var history []string
 	count := 0
-	lines := strings.Split(strings.TrimSuffix(string(data), "\n"), "\n")
+	lines := strings.Split(strings.TrimSuffix(data, "\n"), "\n")
 	for i := 0; i < len(lines); i++ {
 		switch line := lines[i]; {
 		case strings.HasPrefix(line, "#") || line == "":
@@ -223,10 +237,7 @@ func dump(z *Zone, t *Table) string {
 			edges = append(edges, "0>"+t.Name(v)+":"+n.hi.String())
 		}
 	}
-	for j, k := range z.keys {
-		s, d := ends(k)
-		edges = append(edges, t.Name(z.vars[s])+">"+t.Name(z.vars[d])+":"+z.ws[j].String())
-	}
+	z.EachEdge(func(s, d Var, w Int) { edges = append(edges, t.Name(s)+">"+t.Name(d)+":"+w.String()) })
 	slices.Sort(edges)
 	return strings.TrimSuffix(fmt.Sprintf("%s | %d | %s", strings.Join(z.Strings(t), "; "), len(z.vars), strings.Join(edges, " ")), " ")
 }

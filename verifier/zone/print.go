@@ -15,6 +15,9 @@ func (z *Zone) Strings(t *Table) []string {
 	if z.bottom {
 		return []string{"_|_"}
 	}
+	given := z
+	z = z.expanded()
+	defer z.endOf(given)
 	names := make([]string, len(z.vars))
 	leader := make([]int, len(z.vars))
 	for i, v := range z.vars {

@@ -19,6 +19,15 @@ type scratch struct {
 	join joinScratch
 	heap heap
 
+	// Of classes.
+	classList          []uint16
+	classStart         []int32
+	rowStart, colStart []int32
+	byDest             []int32
+	classFrom          int // stored edges from which on there are classes; 0: the default
+	mostEdges          int // more than these are not stored; 0: any number
+	tooMany            bool
+
 	stop    func() bool // see Pool.StopWhen
 	work    int         // since stop was asked
 	stopped bool
@@ -39,11 +48,20 @@ func (z *Zone) spend(n int) bool { return z.pool != nil && z.pool.spend(n) }
 // stopEvery is the work between two looks at stop: some tenths of a millisecond.
 const stopEvery = 1 << 13
 
-func (z *Zone) scratchFor() *scratch {
+func (z *Zone) scratchFor() *scratch { return &z.scratchPool().scratch }
+
+func (z *Zone) scratchPool() *Pool {
 	if z.pool == nil {
 		z.pool = NewPool()
 	}
-	return &z.pool.scratch
+	return z.pool
+}
+
+func (sc *scratch) classEdges() int {
+	if sc.classFrom > 0 {
+		return sc.classFrom
+	}
+	return defaultClassEdges
 }
 
 // marks returns n zeroes.

@@ -24,6 +24,11 @@ type Zone struct {
 	keys []uint32
 	ws   []Int
 
+	// Variables without edges of their own, ascending; see classes.go. loose says that
+	// edges of twins were stored since classes were looked for.
+	twins []twin
+	loose bool
+
 	// zero is the potential of the constant 0.
 	zero Int
 
@@ -69,6 +74,14 @@ func (p *Pool) StopWhen(stop func() bool) { p.stop = stop }
 
 // Stopped reports whether stop has said true.
 func (p *Pool) Stopped() bool { return p.stopped }
+
+// LimitEdges is how many edges a zone may store; 0: any number. More come together where
+// an operation needs all edges of many equal variables. It leaves a zone that knows less
+// then, and TooManyEdges says so.
+func (p *Pool) LimitEdges(n int) { p.mostEdges = n }
+
+// TooManyEdges reports whether LimitEdges was exceeded.
+func (p *Pool) TooManyEdges() bool { return p.tooMany }
 
 // NewPool returns an empty pool.
 func NewPool() *Pool { return &Pool{} }
@@ -121,11 +134,12 @@ func (z *Zone) Freeze() *Zone {
 	c.nodes = append(make([]node, 0, len(z.nodes)), z.nodes...)
 	c.keys = append(make([]uint32, 0, len(z.keys)), z.keys...)
 	c.ws = append(make([]Int, 0, len(z.ws)), z.ws...)
+	c.twins, c.loose = slices.Clone(z.twins), z.loose
 	return c
 }
 
 // Bytes is the memory that z's contents take.
-func (z *Zone) Bytes() int { return len(z.vars)*(2+48) + len(z.keys)*(4+16) }
+func (z *Zone) Bytes() int { return len(z.vars)*(2+48) + len(z.keys)*(4+16) + len(z.twins)*(4+16) }
 
 // temp is a copy of z for questions that need one; free ends its life.
 func (z *Zone) temp() *Zone {
@@ -148,6 +162,7 @@ func (z *Zone) CopyFrom(o *Zone) {
 	z.nodes = append(z.nodes[:0], o.nodes...)
 	z.keys = append(z.keys[:0], o.keys...)
 	z.ws = append(z.ws[:0], o.ws...)
+	z.twins, z.loose = append(z.twins[:0], o.twins...), o.loose
 }
 
 // SetTop forgets everything.
@@ -162,6 +177,7 @@ func (z *Zone) SetBottom() {
 	z.bottom, z.zero, z.open = true, Zero, false
 	clear(z.dense[:])
 	z.vars, z.nodes, z.keys, z.ws = z.vars[:0], z.nodes[:0], z.keys[:0], z.ws[:0]
+	z.twins, z.loose = z.twins[:0], false
 }
 
 // IsBottom reports whether z has no assignments. It is exact.
@@ -169,7 +185,7 @@ func (z *Zone) IsBottom() bool { return z.bottom }
 
 // IsTop reports whether z has neither bounds nor edges.
 func (z *Zone) IsTop() bool {
-	if z.bottom || len(z.keys) != 0 {
+	if z.bottom || len(z.keys)+len(z.twins) != 0 {
 		return false
 	}
 	for i := range z.nodes {
@@ -180,14 +196,21 @@ func (z *Zone) IsTop() bool {
 	return true
 }
 
-// Len returns the number of mapped variables, and the number of explicit edges.
-func (z *Zone) Len() (vars, edges int) { return len(z.vars), len(z.keys) }
+// Len returns the number of mapped variables, and that of stored edges: of a class of
+// equal variables those of one, and one for each other.
+func (z *Zone) Len() (vars, edges int) { return len(z.vars), len(z.keys) + len(z.twins) }
 
 // Equal reports whether z and o have the same mapped variables, bounds and edges (for
 // memos and tests).
 func (z *Zone) Equal(o *Zone) bool {
 	if z.bottom || o.bottom {
 		return z.bottom == o.bottom
+	}
+	if !slices.Equal(z.twins, o.twins) {
+		a, b := z.expanded(), o.expanded()
+		defer a.endOf(z)
+		defer b.endOf(o)
+		return a.Equal(b)
 	}
 	return slices.Equal(z.vars, o.vars) && slices.Equal(z.keys, o.keys) && slices.Equal(z.ws, o.ws) &&
 		slices.EqualFunc(z.nodes, o.nodes, func(a, b node) bool { return a.lo == b.lo && a.hi == b.hi })
@@ -235,6 +258,15 @@ func (z *Zone) ensure(v Var) int {
 	if v < denseVars {
 		z.dense[v>>6] |= 1 << (v & 63)
 	}
+	for j := range z.twins {
+		t := &z.twins[j]
+		if int(t.at) >= i {
+			t.at++
+		}
+		if int(t.of) >= i {
+			t.of++
+		}
+	}
 	// Later variables move up by one.
 	first, _ := z.find(edgeKey(i, 0))
 	below := int32(i) - 1
@@ -249,6 +281,7 @@ func (z *Zone) ensure(v Var) int {
 
 // cut drops the edges of the variable at index i.
 func (z *Zone) cut(i int) {
+	z.detach(i)
 	x, out := uint32(i), 0
 	for j, k := range z.keys {
 		if k>>16 == x || k&0xffff == x {
@@ -264,6 +297,16 @@ func (z *Zone) cut(i int) {
 
 // remove unmaps the variable at index i.
 func (z *Zone) remove(i int) {
+	z.detach(i)
+	for j := range z.twins {
+		t := &z.twins[j]
+		if int(t.at) > i {
+			t.at--
+		}
+		if int(t.of) > i {
+			t.of--
+		}
+	}
 	if v := z.vars[i]; v < denseVars {
 		z.dense[v>>6] &^= 1 << (v & 63)
 	}
@@ -295,6 +338,9 @@ const gone = 0xffff
 // removeIf unmaps the variables whose index is not kept. keep has one entry for each
 // variable and is overwritten.
 func (z *Zone) removeUnless(keep []uint16) {
+	if len(z.twins) > 0 {
+		z.detachGone(keep)
+	}
 	n := 0
 	for i, k := range keep {
 		if k == gone {
@@ -310,6 +356,10 @@ func (z *Zone) removeUnless(keep []uint16) {
 		n++
 	}
 	z.vars, z.nodes = z.vars[:n], z.nodes[:n]
+	for j := range z.twins {
+		t := &z.twins[j]
+		t.at, t.of = keep[t.at], keep[t.of]
+	}
 	out := 0
 	for j, k := range z.keys {
 		s, d := keep[k>>16], keep[k&0xffff]
@@ -338,6 +388,9 @@ func (z *Zone) find(k uint32) (int, bool) {
 
 // weight returns the weight of the explicit edge, PosInf if there is none.
 func (z *Zone) weight(k uint32) Int {
+	if len(z.twins) > 0 {
+		return z.classWeight(k)
+	}
 	if i, ok := z.find(k); ok {
 		return z.ws[i]
 	}
@@ -523,7 +576,7 @@ func (z *Zone) renameAt(i int, to Var) {
 		return
 	}
 	sc := z.scratchFor()
-	sc.newKeys, sc.newWs = sc.newKeys[:0], sc.newWs[:0]
+	sc.resetNew()
 	move := func(x int) int {
 		switch {
 		case x == i:
@@ -535,6 +588,7 @@ func (z *Zone) renameAt(i int, to Var) {
 		}
 		return x
 	}
+	z.renumber(move)
 	for k := range z.keys {
 		s, d := ends(z.keys[k])
 		sc.add(edgeKey(move(s), move(d)), z.ws[k])
