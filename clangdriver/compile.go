@@ -19,6 +19,7 @@ type cache struct {
 	entered      entered
 	compilers    compilers
 	databases    databases
+	generates    generates
 	scans        scans
 	precompiling precompiling
 }
@@ -419,6 +420,7 @@ func (c *compilation) read(res *runResult, started time.Time) (out *Output, chan
 	if c.plan.db != nil {
 		out.Files = append(out.Files, c.plan.db.path)
 	}
+	out.Files = append(out.Files, c.plan.read...)
 	slices.Sort(out.Missing)
 	out.Missing = slices.Compact(out.Missing)
 	for _, path := range graph.found {

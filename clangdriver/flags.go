@@ -295,8 +295,13 @@ func targetOf(args []string) string {
 // filterCommand takes from a compile command, without the compiler's name, what
 // makes sense for BPF. Paths are made absolute in dir.
 func filterCommand(args []string, dir, origin string, source string) takenFlags {
-	t := takenFlags{target: targetOf(args)}
-	bpf := isBPFTarget(t.target)
+	return filterPart(args, targetOf(args), dir, origin, source)
+}
+
+// filterPart takes the same from a part of a command that has a target.
+func filterPart(args []string, target, dir, origin string, source string) takenFlags {
+	t := takenFlags{target: target}
+	bpf := isBPFTarget(target)
 	for len(args) > 0 {
 		arg := args[0]
 		if arg == "--" {

@@ -2,17 +2,19 @@ package clangdriver
 
 import "path/filepath"
 
-// ForBPF reports whether a compilation database compiles the source at path, absolute,
-// for BPF, and which database that is.
-func ForBPF(path string, s Settings) (database string, ok bool) {
+// ForBPF reports whether a project compiles the source at path, absolute, for BPF, and
+// where it says so: a compilation database, a .clangd file, a go:generate line, a Makefile.
+func ForBPF(path string, s Settings) (where string, ok bool) {
 	dir := s.Dir
 	if dir == "" {
 		dir = filepath.Dir(path)
 	}
-	db, _ := shared.findDatabase(s, dir, path)
-	if db == nil || db.err != nil {
-		return "", false
+	c := shared.projectCommand(s, dir, path)
+	where = c.origin
+	for _, f := range c.clangd {
+		if isBPFTarget(targetOf(f.add)) {
+			where = f.file
+		}
 	}
-	c, ok := db.lookup(path)
-	return db.path, ok && isBPFTarget(targetOf(c.args))
+	return where, c.forBPF
 }

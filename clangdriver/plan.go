@@ -22,6 +22,7 @@ type plan struct {
 	looked        places // where headers were looked for
 	db            *database
 	inDatabase    bool
+	read          []string // files besides that say how to compile
 	// unresolved are names that no directory has, skipped includes among them, with
 	// the paths above the source where they were looked for.
 	unresolved map[string][]string
@@ -50,13 +51,13 @@ func (d *Driver) makePlan(req Request, files *snapshot, text []byte) (*plan, err
 		}
 	}
 	settings := filterSettings(req.Settings.Flags, settingsDir)
-	fromDatabase := d.databaseFlags(req.Settings, settingsDir, p)
+	fromProject := d.commandFlags(req.Settings, settingsDir, p)
 
 	// Directories that the flags name.
 	for _, h := range headerDirs {
 		p.addDir("-I", h)
 	}
-	userFlags := slices.Concat(fromDatabase.taken, settings.taken)
+	userFlags := slices.Concat(fromProject.taken, settings.taken)
 	p.addDirsOf(userFlags)
 	roots := []string{p.source}
 	for _, f := range userFlags {
@@ -160,7 +161,7 @@ func (d *Driver) makePlan(req Request, files *snapshot, text []byte) (*plan, err
 
 	// All together; the last -O counts.
 	level := Flag{Args: []string{defaults[0]}, Origin: "default"}
-	for _, t := range []takenFlags{fromDatabase, settings} {
+	for _, t := range []takenFlags{fromProject, settings} {
 		if t.optimize != nil {
 			level = *t.optimize
 		}
@@ -170,14 +171,14 @@ func (d *Driver) makePlan(req Request, files *snapshot, text []byte) (*plan, err
 	for _, f := range defaults[1:] {
 		p.flags = append(p.flags, Flag{Args: []string{f}, Origin: "default"})
 	}
-	if fromDatabase.warnings {
+	if fromProject.warnings {
 		// Options of other compilers are no news.
 		p.flags = append(p.flags, Flag{Args: []string{"-Wno-unknown-warning-option"}, Origin: "default"})
 	}
 	for _, h := range headerDirs {
 		p.flags = append(p.flags, Flag{Args: []string{"-I", h.path}, Origin: h.origin})
 	}
-	p.flags = slices.Concat(p.flags, fromDatabase.taken, settings.taken, platformFlags)
+	p.flags = slices.Concat(p.flags, fromProject.taken, settings.taken, platformFlags)
 	for i := range p.headers {
 		p.headers[i].Exists = files.existsDir(p.headers[i].Path)
 	}
@@ -186,27 +187,12 @@ func (d *Driver) makePlan(req Request, files *snapshot, text []byte) (*plan, err
 	return p, nil
 }
 
-// databaseFlags takes the flags that the source's own compile command has.
-func (d *Driver) databaseFlags(s Settings, settingsDir string, p *plan) takenFlags {
-	db, missing := d.findDatabase(s, settingsDir, p.source)
-	p.missing = append(p.missing, missing...)
-	if db == nil {
-		return takenFlags{}
-	}
-	p.db = db
-	if db.err != nil {
-		return takenFlags{ignored: []Flag{{Args: []string{db.path}, Origin: db.path, Reason: db.err.Error()}}}
-	}
-	c, ok := db.lookup(p.source)
-	if !ok {
-		return takenFlags{}
-	}
-	p.inDatabase = true
-	t := filterCommand(c.args, c.directory, db.path, p.source)
-	if c.err != nil {
-		t.ignore(db.path, c.err.Error(), "command")
-	}
-	return t
+// commandFlags takes the flags that the project compiles the source with.
+func (d *Driver) commandFlags(s Settings, settingsDir string, p *plan) takenFlags {
+	c := d.projectCommand(s, settingsDir, p.source)
+	p.missing = append(p.missing, c.missing...)
+	p.db, p.inDatabase, p.read = c.db, c.inDB, c.read
+	return c.flags(p.source)
 }
 
 func definesTargetArch(flags []Flag) bool {

@@ -34,7 +34,7 @@ func (s *server) registerCapabilities(ctx context.Context) {
 			ID: "files", Method: protocol.MethodWorkspaceDidChangeWatchedFiles,
 			RegisterOptions: raw(map[string]any{"watchers": []any{
 				map[string]any{"globPattern": "**/*.{c,h}"},
-				map[string]any{"globPattern": "**/{bpfls.toml,compile_commands.json}"},
+				map[string]any{"globPattern": "**/{bpfls.toml,compile_commands.json,compile_flags.txt,.clangd,Makefile,makefile,GNUmakefile,*.go}"},
 			}}),
 		})
 	}

@@ -156,11 +156,11 @@ func (s *Session) PlatformOf(ctx context.Context, path, section string) (*platfo
 			}
 		}
 	}
-	trusted := !s.opt.Untrusted
-	editor := s.editorOf(path)
 	s.mu.Unlock()
-	if p == nil && trusted {
-		p = Doctor(ctx, Request{Path: path, Overlay: s.overlay(), Choices: Choices{Editor: editor.Settings, Workspace: editor.Workspace}}).Platform
+	if p == nil {
+		if c := s.Checkup(ctx, path); c != nil {
+			p = c.Platform
+		}
 	}
 	if known == nil && p != nil && section != "" {
 		if t, _, ok := p.Match(section); ok {

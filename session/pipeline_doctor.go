@@ -64,3 +64,14 @@ func Doctor(ctx context.Context, req Request) *Checkup {
 	c.Name, c.Why, c.Notes = p.out.Report.Platform, p.out.Report.Why, p.out.Notes
 	return c
 }
+
+// Checkup tells what a file would be judged with now, unsaved buffers and the editor's
+// settings included; nil where the workspace is not trusted.
+func (s *Session) Checkup(ctx context.Context, path string) *Checkup {
+	path = filepath.Clean(path)
+	if !s.Trusted() {
+		return nil
+	}
+	editor := s.Editor(path)
+	return Doctor(ctx, Request{Path: path, Overlay: s.overlay(), Choices: Choices{Editor: editor.Settings, Workspace: editor.Workspace}})
+}

@@ -29,6 +29,12 @@ export function registerCommands(
     const document = vscode.window.activeTextEditor?.document;
     await texts.show('doctor', document?.uri, await server.execute<string>('bpfls.doctor', document?.uri.toString()));
   });
+  register('settingsOfThisFile', async () => {
+    const document = activeSource();
+    if (document !== undefined) {
+      await texts.show('settings', document.uri, await server.execute<string>('bpfls.settings', document.uri.toString()));
+    }
+  });
   register('restartServer', () => server.restart());
   register('showOutput', () => {
     output.show();
