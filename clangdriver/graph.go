@@ -9,7 +9,7 @@ import (
 type includeGraph struct {
 	edges   []reference         // directives of files that were read whose file was read too
 	missing []string            // paths that were searched in vain
-	probed  []string            // found by __has_include only
+	probed  []string            // found by __has_include only, or not to be read
 	found   []string            // on disk, though clang did not read them
 	where   map[string][]string // by name of an include that was not found: the paths that were tried
 }
@@ -73,6 +73,17 @@ func (c *compilation) graph(out *Output, search searchDirs) *includeGraph {
 			}
 		}
 	}
+	for _, d := range out.Diagnostics {
+		path, ok := notOpened(d.Message)
+		switch path = c.abs(path); {
+		case !ok || read[pathKey(path)]:
+		case c.files.exists(path):
+			g.probed = append(g.probed, path)
+		case !seen[path]:
+			seen[path] = true
+			g.missing = append(g.missing, path)
+		}
+	}
 	slices.Sort(g.probed)
 	g.probed = slices.Compact(g.probed)
 	return g
@@ -116,4 +127,15 @@ func notFoundName(message string) (string, bool) {
 		return "", false
 	}
 	return strings.CutPrefix(rest, "'")
+}
+
+// notOpened reads "cannot open file '/src/a.h': Permission denied": the file was found, as a
+// link that leads nowhere for instance.
+func notOpened(message string) (path string, ok bool) {
+	rest, ok := strings.CutPrefix(message, "cannot open file '")
+	end := strings.LastIndex(rest, "': ")
+	if !ok || end < 0 {
+		return "", false
+	}
+	return rest[:end], true
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -45,6 +46,7 @@ type precompiled struct {
 // precompiledInfo is what has to hold for a precompiled header to be used, and what its
 // compilation gave besides.
 type precompiledInfo struct {
+	Digest      string            // of the precompiled header: clang does not look whether it is damaged
 	Inputs      map[string]string // digests of the headers' contents, by path
 	Headers     []string          // those headers, in the order in which clang entered them
 	Missing     []string          // what must stay absent
@@ -61,10 +63,12 @@ const (
 type precompiling struct {
 	mu      sync.Mutex
 	busy    map[string]bool
-	failed  map[string]bool // keys that gave none
+	failed  map[string]time.Time // keys that gave none, and when to try them again
 	digests map[string]knownDigest
 	wait    sync.WaitGroup
 	used    atomic.Int64 // how often one was used
+	stop    context.CancelFunc
+	closed  bool
 }
 
 type knownDigest struct {
@@ -155,16 +159,36 @@ func (c *compilation) preambleKey(end int) string {
 func (c *compilation) findPrecompiled(key string) *precompiled {
 	p := &precompiled{dir: filepath.Join(c.d.PrecompiledDir, key)}
 	data, err := os.ReadFile(filepath.Join(p.dir, precompiledInfoFile))
-	if err != nil || json.Unmarshal(data, &p.info) != nil || !isFile(filepath.Join(p.dir, precompiledFile)) {
+	if err != nil || p.info.decode(data) != nil || !c.holds(&p.info) {
 		return nil
 	}
-	if !c.holds(&p.info) {
+	if c.digest(filepath.Join(p.dir, precompiledFile)) != p.info.Digest {
 		return nil
 	}
 	c.d.cache.precompiling.used.Add(1)
 	now := time.Now()
 	_ = os.Chtimes(p.dir, now, now) // used last
 	return p
+}
+
+// encode writes JSON behind a line with its digest.
+func (info *precompiledInfo) encode() ([]byte, error) {
+	data, err := json.Marshal(info)
+	return append([]byte(digestOf(data)+"\n"), data...), err
+}
+
+// decode reads what encode wrote. The error says that it is damaged.
+func (info *precompiledInfo) decode(data []byte) error {
+	digest, data, _ := bytes.Cut(data, []byte("\n"))
+	if digestOf(data) != string(digest) {
+		return errors.New("the digest is another one")
+	}
+	return json.Unmarshal(data, info)
+}
+
+func digestOf(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
 }
 
 // holds reports whether everything that a precompiled header was made from is as it was.
@@ -180,12 +204,8 @@ func (c *compilation) holds(info *precompiledInfo) bool {
 // digest is the digest of a header's contents, "" where it cannot be read. That of a file
 // on disk is known as long as the file's stamp stays.
 func (c *compilation) digest(path string) string {
-	sum := func(text []byte) string {
-		s := sha256.Sum256(text)
-		return hex.EncodeToString(s[:])
-	}
 	if text, ok := c.files.text(path); ok {
-		return sum(text)
+		return digestOf(text)
 	}
 	info, err := os.Stat(path)
 	if err != nil {
@@ -207,7 +227,7 @@ func (c *compilation) digest(path string) string {
 	if err != nil {
 		return ""
 	}
-	next.digest = sum(text)
+	next.digest = digestOf(text)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.digests == nil || len(p.digests) >= maxScans {
@@ -227,28 +247,52 @@ func (c *compilation) precompile(key string, end int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.busy == nil {
-		p.busy, p.failed = map[string]bool{}, map[string]bool{}
+		p.busy, p.failed = map[string]bool{}, map[string]time.Time{}
 	}
-	if len(p.busy) > 0 || p.failed[key] {
+	if p.closed || len(p.busy) > 0 || time.Now().Before(p.failed[key]) {
 		return // one at a time: the next compilation asks again
 	}
 	p.busy[key] = true
+	var ctx context.Context
+	ctx, p.stop = context.WithCancel(context.Background())
 	p.wait.Go(func() {
-		err := c.makePrecompiled(key, end)
+		err := c.makePrecompiled(ctx, key, end)
 		p.mu.Lock()
 		defer p.mu.Unlock()
+		p.stop()
 		delete(p.busy, key)
-		if err != nil {
-			p.failed[key] = true
+		switch {
+		case errors.Is(err, errNoPreamble):
+			p.failed[key] = time.Now().Add(24 * time.Hour)
+		case err != nil && !errors.Is(err, errChanged): // the disk is full, for instance
+			p.failed[key] = time.Now().Add(time.Minute)
 		}
 	})
 }
 
+var (
+	errNoPreamble = errors.New("the preamble does not compile by itself")
+	errChanged    = errors.New("a header changed while it was compiled")
+)
+
 // WaitPrecompiled waits until the precompiled headers that are being made are there.
 func (d *Driver) WaitPrecompiled() { d.cache.precompiling.wait.Wait() }
 
+// Close ends what is done in the background, for the end of the process: nothing is left
+// behind. What is compiled from now on has no precompiled headers made.
+func (d *Driver) Close() {
+	p := &d.cache.precompiling
+	p.mu.Lock()
+	p.closed = true
+	if p.stop != nil {
+		p.stop()
+	}
+	p.mu.Unlock()
+	p.wait.Wait()
+}
+
 // makePrecompiled compiles the preamble.
-func (c *compilation) makePrecompiled(key string, end int) error {
+func (c *compilation) makePrecompiled(ctx context.Context, key string, end int) error {
 	path := preamblePath(c.req.Path)
 	files := newSnapshot(c.files.texts, c.files.scans)
 	maps.Copy(files.views, c.files.views)
@@ -256,27 +300,28 @@ func (c *compilation) makePrecompiled(key string, end int) error {
 	req := c.req
 	req.Path = path
 	r := &compilation{d: c.d, req: req, files: files, text: c.text[:end], clang: c.clang, plan: c.plan, dirty: c.dirty, preamble: true}
-	out, changed, err := r.run(context.Background())
+	out, changed, err := r.run(ctx)
 	switch {
 	case err != nil:
 		return err
-	case len(changed) > 0 || out.Object == nil:
-		return fmt.Errorf("%s: the preamble does not compile by itself, or changed", c.req.Path)
+	case len(changed) > 0:
+		return errChanged
+	case out.Object == nil:
+		return errNoPreamble
 	}
-	info := precompiledInfo{Inputs: map[string]string{}, Missing: out.Missing}
+	info := precompiledInfo{Digest: digestOf(out.Object), Inputs: map[string]string{}, Missing: out.Missing}
 	for _, file := range out.Files[1:] {
 		text, ok := out.Sources[file]
 		if !ok {
 			continue // looked for by __has_include, or a compilation database
 		}
-		sum := sha256.Sum256(text)
-		info.Inputs[file] = hex.EncodeToString(sum[:])
+		info.Inputs[file] = digestOf(text)
 		info.Headers = append(info.Headers, file)
 	}
 	for _, d := range out.Diagnostics {
 		info.Diagnostics = append(info.Diagnostics, renamed(d, path, c.req.Path))
 	}
-	data, err := json.Marshal(info)
+	data, err := info.encode()
 	if err != nil {
 		return err
 	}

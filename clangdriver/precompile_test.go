@@ -156,6 +156,10 @@ func TestPrecompiledDamaged(t *testing.T) {
 			"empty":    func([]byte) []byte { return nil },
 			"cut":      func(b []byte) []byte { return b[:len(b)/2] },
 			"nonsense": func([]byte) []byte { return []byte("nonsense") },
+			"a bit": func(b []byte) []byte {
+				b[len(b)*3/4] ^= 4
+				return b
+			},
 		} {
 			d := &Driver{PrecompiledDir: t.TempDir(), precompileAll: true}
 			compileWith(t, d, req)

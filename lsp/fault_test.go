@@ -4,6 +4,9 @@ package lsp_test
 
 import (
 	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -15,7 +18,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf16"
 
+	"go.lsp.dev/jsonrpc2"
 	"go.lsp.dev/protocol"
 	"go.lsp.dev/uri"
 )
@@ -48,7 +53,7 @@ func TestFaults(t *testing.T) {
 	if _, err := exec.LookPath("clang-19"); err != nil {
 		t.Skip("clang-19 was not found")
 	}
-	binary := buildServer(t)
+	server := buildServer(t)
 	seed := *faultSeed
 	if seed == 0 {
 		seed = uint64(time.Now().UnixNano())
@@ -61,7 +66,7 @@ func TestFaults(t *testing.T) {
 			if files == nil {
 				files = map[string]string{"a.bpf.c": unsafe}
 			}
-			w := newWorld(t, binary, files)
+			w := newWorld(t, server, files)
 			e := w.start(f.settings)
 			e.open("a.bpf.c")
 			e.untilState("a.bpf.c", "failed", "1 finding in 1 of 1 program (linux)")
@@ -108,19 +113,434 @@ var faults = []fault{
 		e.fault("hangs")
 		e.edit("a.bpf.c", safe)
 		e.save("a.bpf.c")
-		e.running()
-		e.until("progress", func() bool { return len(e.progress) > 0 })
-		e.do(e.server.WorkDoneProgressCancel(e.t.Context(), &protocol.WorkDoneProgressCancelParams{Token: protocol.String(e.progress[0])}))
+		pid := e.running()
+		for syscall.Kill(pid, 0) == nil { // the progress of the last run is this one's, in the end
+			e.mu.Lock()
+			for _, token := range e.progress {
+				e.do(e.server.WorkDoneProgressCancel(e.t.Context(), &protocol.WorkDoneProgressCancelParams{Token: protocol.String(token)}))
+			}
+			e.mu.Unlock()
+			time.Sleep(50 * time.Millisecond)
+		}
 		e.untilState("a.bpf.c", "unknown", "cancelled")
 		e.fault("")
 		e.save("a.bpf.c") // of the same text
 	}},
+	{name: "the temporary folder is full", happens: diskFull},
+	{name: "precompiled headers are damaged", files: map[string]string{"big.h": big(14), "a.bpf.c": "#include \"big.h\"\n" + source("CHECKED", 20)}, happens: damagedCache},
+	{name: "two servers on one workspace", files: map[string]string{"a.bpf.c": withHeader("", 20), "b.bpf.c": withHeader("", 13), "limit.h": limitHeader(14)}, happens: twoServers},
+	{name: "1,000 changes", happens: manyChanges},
+	{name: "1,000 changes of a buffer that counts", settings: `{"verifyOn": "change"}`, happens: manyChanges},
+	{name: "requests are cancelled", happens: cancelledRequests},
+	{name: "clocks jump", files: map[string]string{"a.bpf.c": withHeader("", 20), "limit.h": limitHeader(14)}, happens: clockJumps},
+	{name: "the file is deleted while it is verified", happens: func(t *testing.T, e *editor, _ *rand.Rand) {
+		e.whileVerified(t, safe, func() { e.remove("a.bpf.c") })
+		e.untilState("a.bpf.c", "unknown", "no such file")
+	}},
+	{name: "the file is deleted while it is verified, and comes back", happens: func(t *testing.T, e *editor, _ *rand.Rand) {
+		e.whileVerified(t, safe, func() { e.remove("a.bpf.c") })
+		e.untilState("a.bpf.c", "unknown", "no such file")
+		e.write("a.bpf.c", safe)
+	}},
+	{name: "a header is deleted while the file is verified, and another comes", files: map[string]string{"a.bpf.c": withHeader("", 20), "limit.h": limitHeader(14)},
+		happens: func(t *testing.T, e *editor, _ *rand.Rand) {
+			e.whileVerified(t, withHeader("", 5), func() { e.remove("limit.h") })
+			e.untilState("a.bpf.c", "unknown", "limit.h")
+			e.edit("a.bpf.c", withHeader("", 25))
+			e.save("a.bpf.c")
+			e.write("limit.h", limitHeader(30))
+		}},
+	{name: "the folder is renamed", happens: func(_ *testing.T, e *editor, _ *rand.Rand) {
+		e.rename(e.dir, e.dir+".renamed")
+		e.untilState("a.bpf.c", "unknown", "no such file")
+	}},
+	{name: "another folder takes the folder's place", happens: func(_ *testing.T, e *editor, _ *rand.Rand) {
+		other := e.dir + ".other"
+		e.write(filepath.Join(other, "bpfls.toml"), "root = true\nplatform = \"linux\"\n")
+		e.write(filepath.Join(other, "a.bpf.c"), safe)
+		e.rename(e.dir, e.dir+".renamed")
+		e.rename(other, e.dir)
+		e.edit("a.bpf.c", safe) // the editor reloads
+	}},
+	{name: "links lead in circles", files: map[string]string{"a.bpf.c": withHeader("here/here/", 20), "limit.h": limitHeader(14), "link here": "."}, happens: linkLoops},
+	{name: "CRLF", happens: func(_ *testing.T, e *editor, _ *rand.Rand) {
+		crlf := func(text string) string { return strings.ReplaceAll(text, "\n", "\r\n") }
+		e.edit("a.bpf.c", crlf(unsafe))
+		e.save("a.bpf.c")
+		e.untilState("a.bpf.c", "failed", "")
+		e.edit("a.bpf.c", crlf(safe))
+		e.save("a.bpf.c")
+		e.untilState("a.bpf.c", "verified", "")
+		e.write("a.bpf.c", safe) // git, for instance
+		e.edit("a.bpf.c", crlf(source("14", 17)))
+		e.save("a.bpf.c")
+	}},
+	{name: "UTF-16", happens: func(_ *testing.T, e *editor, _ *rand.Rand) {
+		// The editor decodes what it reads and encodes what it writes.
+		for _, order := range []binary.AppendByteOrder{binary.LittleEndian, binary.BigEndian} {
+			e.edit("a.bpf.c", safe)
+			e.write("a.bpf.c", utf16Text(safe, order))
+			e.saved("a.bpf.c")
+			e.untilState("a.bpf.c", "unknown", "UTF-16")
+			e.edit("a.bpf.c", source("14", 13))
+			e.save("a.bpf.c")
+			e.untilState("a.bpf.c", "verified", "")
+		}
+		e.write("a.bpf.c", "\ufeff"+safe)
+		e.saved("a.bpf.c")
+		e.untilState("a.bpf.c", "verified", "")
+		e.write("a.bpf.c", utf16Text(safe, binary.LittleEndian))
+		e.saved("a.bpf.c")
+	}},
+	{name: "bytes that are no UTF-8", happens: func(_ *testing.T, e *editor, _ *rand.Rand) {
+		// The editor shows a replacement and would write it, too; another program wrote this.
+		latin := func(text string) string {
+			return strings.Replace(text, "int parse", "/* caf\xe9 \xff\xfe */ int parse", 1)
+		}
+		shown := func(text string) string {
+			return strings.ReplaceAll(strings.ToValidUTF8(latin(text), "\ufffd"), "\ufffd\ufffd", "\ufffd")
+		}
+		for _, text := range []string{source("14", 15), safe, unsafe, safe} {
+			e.write("a.bpf.c", latin(text))
+			e.edit("a.bpf.c", shown(text))
+			e.saved("a.bpf.c")
+			e.untilState("a.bpf.c", map[bool]string{true: "verified", false: "failed"}[text == safe], "")
+		}
+	}},
 }
 
-var _ = bytes.Equal
-var _ = fmt.Sprint
-var _ = os.Args
-var _ = filepath.Join
-var _ = runtime.GOOS
-var _ = strings.Cut
-var _ = uri.File
+// withHeader is a source whose header, in a directory, says how much is checked.
+func withHeader(dir string, read int) string {
+	return fmt.Sprintf("#include \"%slimit.h\"\n", dir) + source("CHECKED", read)
+}
+
+func limitHeader(n int) string { return fmt.Sprintf("#define CHECKED %d\n", n) }
+
+// big is a header that takes clang so long that a precompiled one is made of it.
+func big(n int) string {
+	var b strings.Builder
+	b.WriteString(limitHeader(n))
+	for i := range 12_000 {
+		fmt.Fprintf(&b, "struct s%d { int a, b; struct s%d *next; };\n", i, max(0, i-1))
+	}
+	return b.String()
+}
+
+func (w *world) remove(name string) {
+	w.t.Helper()
+	if err := os.Remove(w.path(name)); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) rename(from, to string) {
+	w.t.Helper()
+	if err := os.Rename(w.path(from), w.path(to)); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// whileVerified does something while clang compiles a text.
+func (e *editor) whileVerified(t *testing.T, text string, do func()) {
+	t.Helper()
+	e.fault("waits")
+	e.edit("a.bpf.c", text)
+	e.save("a.bpf.c")
+	e.running()
+	do()
+	e.fault("")
+	e.put(filepath.Join(e.clang, "go"), "")
+}
+
+func diskFull(t *testing.T, e *editor, _ *rand.Rand) {
+	if runtime.GOOS != "linux" || os.Getuid() != 0 {
+		t.Skip("only root can mount a small disk, on Linux")
+	}
+	const page = 4096
+	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=64k", "bpfls-test", e.temp).CombinedOutput(); err != nil {
+		t.Skipf("a small disk could not be mounted: %s", out)
+	}
+	unmount := func() {
+		if out, err := exec.Command("umount", e.temp).CombinedOutput(); err != nil && !bytes.Contains(out, []byte("not mounted")) {
+			t.Errorf("%v: %s", err, out)
+		}
+	}
+	t.Cleanup(unmount)
+	ballast := filepath.Join(e.temp, "ballast")
+	// From no space at all to some for everything but the object.
+	failed := 0
+	for free := range 6 {
+		_ = os.Remove(ballast)
+		_ = os.WriteFile(ballast, make([]byte, 64<<10), 0o600) // as much as fits
+		if err := os.Truncate(ballast, 64<<10-int64(free)*page); err != nil {
+			t.Fatal(err)
+		}
+		e.edit("a.bpf.c", source("14", free))
+		e.save("a.bpf.c")
+		e.until("an answer", func() bool {
+			s := e.statuses[e.path("a.bpf.c")]
+			if s.State == "unknown" && !strings.Contains(s.Message, "space") {
+				e.complain("the disk is full, and the status is %q", s.Message)
+				return true
+			}
+			if s.State == "unknown" {
+				failed++
+			}
+			return s.Version != nil && *s.Version == e.buffers[e.path("a.bpf.c")].version() && (s.State == "unknown" || s.State == "verified")
+		})
+	}
+	if failed == 0 {
+		t.Error("the disk was never full")
+	}
+	_ = os.Remove(ballast)
+	unmount()
+	e.edit("a.bpf.c", source("14", 12))
+	e.save("a.bpf.c")
+}
+
+// precompiled has a file compiled until there is a precompiled header that is not the one
+// before.
+func (e *editor) precompiled(t *testing.T, before []byte, again func(string)) (file string, data []byte) {
+	t.Helper()
+	for deadline := time.Now().Add(patience()); ; time.Sleep(50 * time.Millisecond) {
+		again("nothing else happened")
+		files, _ := filepath.Glob(filepath.Join(e.cache, "bpfls", "precompiled", "*", "preamble.pch"))
+		for _, file := range files {
+			if data, err := os.ReadFile(file); err == nil && !bytes.Equal(data, before) && !strings.Contains(file, ".new-") {
+				return file, data
+			}
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("no precompiled header was made\n%s", e.tail())
+		}
+	}
+}
+
+func damagedCache(t *testing.T, e *editor, random *rand.Rand) {
+	text := func(read int) string { return "#include \"big.h\"\n" + source("CHECKED", read) }
+	read := 0
+	again := func(what string) {
+		read = (read + 1) % 14
+		e.edit("a.bpf.c", text(read))
+		e.save("a.bpf.c")
+		e.until("verified although "+what, func() bool {
+			s := e.statuses[e.path("a.bpf.c")]
+			return s.State == "verified" && *s.Version == e.buffers[e.path("a.bpf.c")].version()
+		})
+	}
+	file, data := e.precompiled(t, nil, again)
+	info, err := os.ReadFile(strings.TrimSuffix(file, ".pch") + ".json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bits := bytes.Clone(data)
+	for range 50 {
+		bits[random.IntN(len(bits))] ^= 1 << random.IntN(8)
+	}
+	for what, damaged := range map[string][2][]byte{
+		"the header is empty":  {nil, info},
+		"the header is cut":    {data[:len(data)/2], info},
+		"bits are wrong":       {bits, info},
+		"what it needs is cut": {data, info[:len(info)/2]},
+		"what it needs is {}":  {data, []byte("{}")},
+		"both are nonsense":    {[]byte("nonsense"), []byte("nonsense")},
+	} {
+		for path, data := range map[string][]byte{file: damaged[0], strings.TrimSuffix(file, ".pch") + ".json": damaged[1]} {
+			if err := os.WriteFile(path, data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		again(what)
+	}
+	// One of another big.h in its place: with it, what is unsafe would look safe.
+	if err := os.RemoveAll(filepath.Dir(file)); err != nil {
+		t.Fatal(err)
+	}
+	e.write("big.h", big(30))
+	_, wrong := e.precompiled(t, data, again)
+	e.write("big.h", big(14))
+	again("the header is the first again")
+	e.write(file, string(wrong))
+	e.edit("a.bpf.c", text(25))
+	e.save("a.bpf.c")
+}
+
+func twoServers(t *testing.T, e *editor, random *rand.Rand) {
+	other := e.world.start(e.settings)
+	for _, who := range []*editor{e, other} {
+		for _, name := range []string{"a.bpf.c", "b.bpf.c"} {
+			if who == other || name != "a.bpf.c" {
+				who.open(name)
+			}
+		}
+	}
+	for i := range 20 {
+		who, reader := e, other
+		if random.IntN(2) == 0 {
+			who, reader = other, e
+		}
+		if random.IntN(4) == 0 {
+			e.write("limit.h", limitHeader(10+random.IntN(20)))
+			continue
+		}
+		name := []string{"a.bpf.c", "b.bpf.c"}[random.IntN(2)]
+		who.edit(name, withHeader("", i))
+		who.save(name)
+		reader.edit(name, withHeader("", i)) // it reloads
+		if random.IntN(3) == 0 {
+			time.Sleep(time.Duration(random.IntN(300)) * time.Millisecond)
+		}
+	}
+	e.write("limit.h", limitHeader(16))
+	for _, name := range []string{"a.bpf.c", "b.bpf.c"} {
+		text := withHeader("", map[string]int{"a.bpf.c": 3, "b.bpf.c": 18}[name])
+		e.edit(name, text)
+		e.save(name)
+		other.edit(name, text)
+	}
+	other.sameAsFresh()
+}
+
+// manyChanges types, with pauses, and saves now and then.
+func manyChanges(_ *testing.T, e *editor, random *rand.Rand) {
+	words := []string{"x", "\n", "// größe 😀\n", "/*", "*/", "\t", "return 0;", ";", "#if 1\n", "\r\n"}
+	for i := range 1000 {
+		text := e.text("a.bpf.c")
+		switch random.IntN(4) {
+		case 0: // a right program
+			text = source("14", random.IntN(28))
+		case 1: // without something
+			runes := []rune(text)
+			from := random.IntN(len(runes) + 1)
+			to := min(len(runes), from+random.IntN(20))
+			text = string(runes[:from]) + string(runes[to:])
+		default: // with something
+			runes := []rune(text)
+			at := random.IntN(len(runes) + 1)
+			text = string(runes[:at]) + words[random.IntN(len(words))] + string(runes[at:])
+		}
+		e.edit("a.bpf.c", text)
+		if random.IntN(50) == 0 {
+			e.save("a.bpf.c")
+		}
+		time.Sleep(8 * time.Millisecond)
+		if i%200 == 0 { // so that what waits for the end of the typing happens, too
+			time.Sleep(400 * time.Millisecond)
+		}
+	}
+	e.edit("a.bpf.c", "// the end\n"+safe)
+	e.save("a.bpf.c")
+}
+
+// cancelledRequests sends requests and cancels them at random.
+func cancelledRequests(t *testing.T, e *editor, random *rand.Rand) {
+	doc := map[string]any{"uri": uri.File(e.path("a.bpf.c"))}
+	where := map[string]any{"line": 10, "character": 12}
+	zone := map[string]any{"start": where, "end": where}
+	requests := []struct {
+		method string
+		params any
+	}{
+		{"textDocument/hover", map[string]any{"textDocument": doc, "position": where}},
+		{"textDocument/codeLens", map[string]any{"textDocument": doc}},
+		{"textDocument/documentSymbol", map[string]any{"textDocument": doc}},
+		{"textDocument/codeAction", map[string]any{"textDocument": doc, "range": zone, "context": map[string]any{"diagnostics": []any{}}}},
+		{"textDocument/completion", map[string]any{"textDocument": doc, "position": where}},
+		{"textDocument/diagnostic", map[string]any{"textDocument": doc}},
+		{"workspace/symbol", map[string]any{"query": "p"}},
+		{"workspace/executeCommand", map[string]any{"command": "bpfls.verify", "arguments": []any{doc["uri"]}}},
+	}
+	answers := make(chan error, 1000)
+	for i := range 1000 {
+		ctx, cancel := context.WithCancel(t.Context())
+		request := requests[random.IntN(len(requests))]
+		after := time.Duration(random.IntN(3000)) * time.Microsecond
+		go func() {
+			_, err := e.conn.Call(ctx, request.method, request.params, nil) // cancels with $/cancelRequest
+			answers <- err
+		}()
+		time.AfterFunc(after, cancel)
+		if random.IntN(25) == 0 {
+			e.edit("a.bpf.c", source("14", i%28))
+			e.save("a.bpf.c")
+		}
+		time.Sleep(time.Duration(random.IntN(2000)) * time.Microsecond)
+	}
+	for range 1000 {
+		err := <-answers
+		var answer *jsonrpc2.Error
+		if errors.As(err, &answer) && answer.Code != -32800 {
+			t.Errorf("a request that was cancelled is answered with %v", answer)
+		}
+	}
+	e.edit("a.bpf.c", safe)
+	e.save("a.bpf.c")
+}
+
+// clockJumps changes a header, whose size stays, and gives it times of modification from
+// the past and the future; where they are the same as before, nothing but the content and
+// the time of change tells.
+func clockJumps(t *testing.T, e *editor, _ *rand.Rand) {
+	looked := func() { // so that the server knows the content for good
+		time.Sleep(2200 * time.Millisecond)
+		e.do(e.server.DidChangeWatchedFiles(t.Context(), &protocol.DidChangeWatchedFilesParams{
+			Changes: []protocol.FileEvent{{URI: uri.File(e.path("limit.h")), Type: protocol.FileChangeTypeChanged}}}))
+		e.barrier()
+	}
+	looked()
+	info, err := os.Stat(e.path("limit.h"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	was := info.ModTime()
+	checked := 14
+	for _, mtime := range []time.Time{was, was.Add(-time.Hour), was, was, time.Unix(0, 0), time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC), was} {
+		checked = 44 - checked
+		e.write("new.h", limitHeader(checked))
+		if err := os.Chtimes(e.path("new.h"), mtime, mtime); err != nil {
+			t.Fatal(err)
+		}
+		e.rename("new.h", "limit.h")
+		e.untilState("a.bpf.c", map[int]string{14: "failed", 30: "verified"}[checked], "")
+	}
+	looked()
+	e.write("limit.h", limitHeader(14))
+	if err := os.Chtimes(e.path("limit.h"), was, was); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func linkLoops(t *testing.T, e *editor, _ *rand.Rand) {
+	link := func(to, name string) {
+		_ = os.Remove(e.path(name))
+		if err := os.Symlink(to, e.path(name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e.open("here/here/a.bpf.c") // the same file by another name
+	e.untilState("here/here/a.bpf.c", "failed", "")
+	link("limit.h", "limit.h")
+	e.untilState("a.bpf.c", "unknown", "limit.h")
+	e.remove("limit.h")
+	e.write("limit.h", limitHeader(30))
+	e.untilState("a.bpf.c", "verified", "")
+	link("there", "here")
+	link("here", "there")
+	e.untilState("a.bpf.c", "unknown", "limit.h")
+	e.remove("here")
+	e.write("other/here/limit.h", limitHeader(24))
+	link("other", "here")
+	e.untilState("a.bpf.c", "verified", "")
+	e.write("other/here/limit.h", limitHeader(15))
+	e.untilState("a.bpf.c", "failed", "")
+	e.write("bpfls.toml", "")
+	link("bpfls.toml", "bpfls.toml")
+}
+
+func utf16Text(text string, order binary.AppendByteOrder) string {
+	var b []byte
+	for _, unit := range utf16.Encode([]rune("\ufeff" + text)) {
+		b = order.AppendUint16(b, unit)
+	}
+	return string(b)
+}

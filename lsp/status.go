@@ -40,7 +40,7 @@ func stateName(s session.Status) string {
 		return "ignored"
 	case s.State == session.Untrusted:
 		return "untrusted"
-	case s.Outdated:
+	case s.Outdated && s.State != session.Unknown:
 		return "outdated"
 	case s.State == session.Failed:
 		return "failed"

@@ -102,6 +102,8 @@ func (p *pipeline) open() error {
 	case ext == ".o" || ext == ".obj" || ext == ".elf":
 		return &elfbpf.Error{Object: p.out.Report.Path, Reason: "this is no ELF file",
 			Advice: "compile a BPF source into it (clang -target bpf -O2 -g -c), or give the source itself"}
+	case bytes.HasPrefix(data, []byte("\xff\xfe")), bytes.HasPrefix(data, []byte("\xfe\xff")):
+		return fmt.Errorf("%s: it is UTF-16, which clang does not read; save it as UTF-8", p.out.Report.Path)
 	case bytes.IndexByte(data, 0) >= 0:
 		return fmt.Errorf("%s: this is neither an ELF object nor C source: it has null bytes", p.out.Report.Path)
 	}

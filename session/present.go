@@ -155,7 +155,7 @@ func (s *Session) findings(path string) []Finding {
 			add(r.last, r.last.verifier, "")
 		}
 		switch {
-		case r.verdict == nil:
+		case r.verdict == nil || s.wanted(r, p) == absent: // a file that is gone has no findings
 		case stopped:
 			add(r.verdict, r.verdict.verifier, r.stopped)
 		case r.verdict == r.last:

@@ -44,7 +44,7 @@ func (s Status) String() string {
 		return "verifying"
 	case s.Busy:
 		return "verifying (before: " + text + ")"
-	case s.Outdated:
+	case s.Outdated && s.State != Unknown:
 		return "out of date: " + text + " before your last change"
 	}
 	return text

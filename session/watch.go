@@ -17,7 +17,8 @@ import (
 // watcher notices changes of a set of files, which need not exist. It watches their
 // directories, since editors replace files by renaming others over them; of a
 // directory that does not exist the nearest parent that does; and all parents below
-// the folders of the workspace, since whole trees are replaced too.
+// the folders of the workspace, since whole trees are replaced too. A directory that has
+// several names, by links, is watched once, under its real one: the system knows no other.
 type watcher struct {
 	log     *slog.Logger
 	notify  *fsnotify.Watcher
@@ -35,8 +36,9 @@ type watcher struct {
 	// Of the goroutine that runs follow alone.
 	files   map[string]bool
 	folders []string
-	watched map[string]bool // directories
-	refused map[string]bool // directories that could not be watched: told once
+	watched map[string][]string // real directories, with the names that files have them by
+	real    map[string]string   // of names, the real directories
+	refused map[string]bool     // directories that could not be watched: told once
 }
 
 // watchSet says what to watch.
@@ -53,7 +55,7 @@ func newWatcher(log *slog.Logger, changed func(...string)) (*watcher, error) {
 	w := &watcher{
 		log: log, notify: notify, changed: changed,
 		wake: make(chan struct{}, 1), done: make(chan struct{}),
-		files: map[string]bool{}, watched: map[string]bool{}, refused: map[string]bool{},
+		files: map[string]bool{}, watched: map[string][]string{}, real: map[string]string{}, refused: map[string]bool{},
 	}
 	w.wait.Add(2)
 	go w.receive()
@@ -152,32 +154,56 @@ func (w *watcher) follow() {
 // look collects the files that an event touches. One of a directory above some of
 // them touches all of those.
 func (w *watcher) look(path string, op fsnotify.Op, touched map[string]bool) {
-	if w.files[path] {
-		touched[path] = true
+	names := []string{path}
+	names = append(names, w.watched[path]...)
+	for _, dir := range w.watched[filepath.Dir(path)] {
+		names = append(names, filepath.Join(dir, filepath.Base(path)))
 	}
-	if !op.Has(fsnotify.Create) && !op.Has(fsnotify.Remove) && !op.Has(fsnotify.Rename) {
-		return
-	}
-	below := path + string(filepath.Separator)
-	for f := range w.files {
-		if strings.HasPrefix(f, below) {
-			touched[f] = true
+	for _, name := range names {
+		if w.files[name] {
+			touched[name] = true
 		}
-	}
-	for d := range w.watched {
-		if d == path || strings.HasPrefix(d, below) {
-			// What has this name may be another directory by now.
-			_ = w.notify.Remove(d)
-			delete(w.watched, d)
+		if !op.Has(fsnotify.Create) && !op.Has(fsnotify.Remove) && !op.Has(fsnotify.Rename) {
+			continue
+		}
+		below := name + string(filepath.Separator)
+		for f := range w.files {
+			if strings.HasPrefix(f, below) {
+				touched[f] = true
+			}
+		}
+		for d, real := range w.real {
+			if d == name || strings.HasPrefix(d, below) {
+				// What has this name may be another directory by now.
+				w.forget(real)
+			}
 		}
 	}
 }
 
+// forget ends the watch of a real directory, for update to begin it anew.
+func (w *watcher) forget(real string) {
+	_ = w.notify.Remove(real)
+	delete(w.watched, real)
+}
+
 // update watches the directories that the files need and no others. Files in
-// directories that were not watched before are touched: they may have changed.
+// directories that were not watched before, or had another name, are touched: they may
+// have changed.
 func (w *watcher) update(touched map[string]bool) {
 	nearest := map[string]string{} // by directory
-	want := map[string]bool{}
+	real := map[string]string{}
+	want := map[string][]string{}
+	add := func(dir string) {
+		if _, ok := real[dir]; ok {
+			return
+		}
+		real[dir] = dir
+		if r, err := filepath.EvalSymlinks(dir); err == nil {
+			real[dir] = r
+		}
+		want[real[dir]] = append(want[real[dir]], dir)
+	}
 	for f := range w.files {
 		dir := filepath.Dir(f)
 		if _, ok := nearest[dir]; ok {
@@ -185,36 +211,42 @@ func (w *watcher) update(touched map[string]bool) {
 		}
 		exists := existing(dir)
 		nearest[dir] = exists
-		want[exists] = true
+		add(exists)
 		for _, folder := range w.folders {
 			for d := exists; strings.HasPrefix(d, folder+string(filepath.Separator)); {
 				d = filepath.Dir(d)
-				want[d] = true
+				add(d)
 			}
 		}
 	}
 	for d := range w.watched {
-		if !want[d] {
-			_ = w.notify.Remove(d)
-			delete(w.watched, d)
+		if want[d] == nil {
+			w.forget(d)
 		}
 	}
-	fresh := map[string]bool{}
-	for d := range want {
-		if w.watched[d] {
-			continue
-		}
-		if err := w.notify.Add(d); err != nil {
-			if !w.refused[d] {
-				w.refused[d] = true
-				w.blind.Store(true)
-				w.log.Warn("a directory is not watched", "directory", d, "error", err)
+	fresh := map[string]bool{} // by name
+	for d, names := range want {
+		if w.watched[d] == nil {
+			if err := w.notify.Add(d); err != nil {
+				if !w.refused[d] {
+					w.refused[d] = true
+					w.blind.Store(true)
+					w.log.Warn("a directory is not watched", "directory", d, "error", err)
+				}
+				continue
 			}
-			continue
+			for _, name := range names {
+				fresh[name] = true
+			}
 		}
-		w.watched[d] = true
-		fresh[d] = true
+		w.watched[d] = names
+		for _, name := range names {
+			if w.real[name] != d {
+				fresh[name] = true
+			}
+		}
 	}
+	w.real = real
 	if len(fresh) == 0 {
 		return
 	}

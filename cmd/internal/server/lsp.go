@@ -45,13 +45,15 @@ func (c *lspCmd) Run(p *cli.Program) error {
 			return err
 		}
 	}
+	compiler := &clangdriver.Driver{PrecompiledDir: cacheDir("precompiled")}
+	defer compiler.Close()
 	err := lsp.Serve(p.Ctx, p.Stdin, p.Stdout, lsp.Options{
 		Version: cli.Version(),
 		Log:     slog.New(slog.NewTextHandler(p.Stderr, &slog.HandlerOptions{Level: levels[c.logLevel]})),
 		Doctor:  doctorText(p),
 		Without: c.without,
 		Started: started,
-		Session: session.Options{Compiler: &clangdriver.Driver{PrecompiledDir: cacheDir("precompiled")}},
+		Session: session.Options{Compiler: compiler},
 	})
 	switch {
 	case err == nil:
