@@ -604,7 +604,7 @@ func (c *compilation) failure(stderr string, res *runResult, text texts) []Diagn
 	}
 	d := Diagnostic{Severity: SeverityError, Message: message + ". Another version of clang may do better; the command was: " +
 		strings.Join(c.command(), " ")}
-	if m := crashPlace().FindStringSubmatch(stderr); m != nil {
+	if m := crashPlace.get().FindStringSubmatch(stderr); m != nil {
 		line, errLine := strconv.Atoi(m[2])
 		column, errColumn := strconv.Atoi(m[3])
 		if errLine == nil && errColumn == nil {
@@ -618,7 +618,7 @@ func (c *compilation) failure(stderr string, res *runResult, text texts) []Diagn
 
 // crashPlace is where clang was when it crashed: "1.\t/src/a.c:2:23: current parser
 // token ..." in the list that it prints.
-var crashPlace = pattern(`(?m)^\d+\.\t(.+?):(\d+):(\d+): `)
+var crashPlace = pattern{text: `(?m)^\d+\.\t(.+?):(\d+):(\d+): `}
 
 func lastLine(text string) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")

@@ -71,7 +71,7 @@ func unpack(t *testing.T, ar *txtar.Archive, dir string) (overlay map[string][]b
 }
 
 // projectFile matches the files that may say how a project compiles a source.
-var projectFile = pattern(`compile_|(^|/)(\.clangd|(GNUm|m|M)akefile)$`)
+var projectFile = pattern{text: `compile_|(^|/)(\.clangd|(GNUm|m|M)akefile)$`}
 
 // TestCompile compiles a program of each archive in testdata/compile with the real clang. The
 // comment of an archive has what is asked for, a line each:
@@ -193,7 +193,7 @@ func dump(out *Output, dir string, show []string) string {
 			fmt.Fprintf(&b, "files: %s\n", strings.Join(inside(out.Files), " "))
 		case "missing":
 			for _, m := range inside(out.Missing) {
-				if !projectFile().MatchString(m) {
+				if !projectFile.get().MatchString(m) {
 					fmt.Fprintf(&b, "missing: %s\n", m)
 				}
 			}

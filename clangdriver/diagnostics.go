@@ -49,7 +49,7 @@ type rawRange struct{ from, to rawPos } // to is behind the last byte
 // dagNode is how the code generator names a function in an error: by the node of
 // its graph, with its address: "0x55d0: i64 = GlobalAddress<ptr @f> 0, a.c:3:25 too
 // many arguments".
-var dagNode = pattern(`^0x[0-9a-f]+: .*GlobalAddress<[^@>]*@([^>]+)> 0(?:, [^ ]*)? `)
+var dagNode = pattern{text: `^0x[0-9a-f]+: .*GlobalAddress<[^@>]*@([^>]+)> 0(?:, [^ ]*)? `}
 
 type diaReader struct {
 	files, flags, categories map[uint64]string
@@ -131,7 +131,7 @@ func (d *diaReader) record(block uint64, r bitRecord) error {
 		if flag := d.flags[r.ops[6]]; flag != "" {
 			n.Option = "-W" + flag
 		}
-		n.Message = dagNode().ReplaceAllString(strings.TrimSpace(text), "$1: ")
+		n.Message = dagNode.get().ReplaceAllString(strings.TrimSpace(text), "$1: ")
 		n.seen = true
 	case diaRecordRange, diaRecordFixIt:
 		from, err := d.position(r.ops[0:4])

@@ -211,11 +211,11 @@ func (d *Driver) askNow(ctx context.Context, path string) (Clang, error) {
 	return Clang{Version: version, Major: major}, nil
 }
 
-var versionText = pattern(`clang version (([0-9]+)(\.[0-9]+)*)`)
+var versionText = pattern{text: `clang version (([0-9]+)(\.[0-9]+)*)`}
 
 // parseVersion reads "Debian clang version 19.1.7 (3~deb12u1)" and its like.
 func parseVersion(text string) (version string, major int, ok bool) {
-	m := versionText().FindStringSubmatch(text)
+	m := versionText.get().FindStringSubmatch(text)
 	if m == nil {
 		return "", 0, false
 	}
@@ -240,7 +240,7 @@ func exeSuffix(goos string) string {
 	return ""
 }
 
-var versionedName = pattern(`^clang-([0-9]+)$`)
+var versionedName = pattern{text: `^clang-([0-9]+)$`}
 
 // pathCandidates lists clang in the directories of PATH, then clang-22, clang-21
 // and so on, the highest version first.
@@ -251,7 +251,7 @@ func pathCandidates(dirs []string, suffix string) []candidate {
 		plain = append(plain, candidate{filepath.Join(dir, "clang"+suffix), "PATH"})
 		names, _ := filepath.Glob(filepath.Join(globQuote(dir), "clang-[0-9]*"+suffix))
 		for _, path := range names {
-			m := versionedName().FindStringSubmatch(strings.TrimSuffix(filepath.Base(path), suffix))
+			m := versionedName.get().FindStringSubmatch(strings.TrimSuffix(filepath.Base(path), suffix))
 			if m == nil {
 				continue
 			}
@@ -316,12 +316,12 @@ func usualPlaces(goos string, env func(string) string) []string {
 	}
 }
 
-var digits = pattern(`[0-9]+|[^0-9]+`)
+var digits = pattern{text: `[0-9]+|[^0-9]+`}
 
 // compareVersions orders names so that numbers in them count by value: llvm-9
 // is before llvm-19, packages/x.0.21.0 before packages/x.1.0.0.
 func compareVersions(a, b string) int {
-	as, bs := digits().FindAllString(a, -1), digits().FindAllString(b, -1)
+	as, bs := digits.get().FindAllString(a, -1), digits.get().FindAllString(b, -1)
 	for i := 0; i < len(as) && i < len(bs); i++ {
 		x, errX := strconv.ParseUint(as[i], 10, 64)
 		y, errY := strconv.ParseUint(bs[i], 10, 64)

@@ -269,9 +269,9 @@ func (t *takenFlags) ignore(origin, reason string, args ...string) {
 }
 
 var (
-	optimizeFlag = pattern(`^-O([0-9sgz]|fast)?$`)
-	warningFlag  = pattern(`^-W[A-Za-z#][-+A-Za-z0-9_=#]*$`)
-	bpfCPU       = pattern(`^(generic|probe|v[1-9])$`)
+	optimizeFlag = pattern{text: `^-O([0-9sgz]|fast)?$`}
+	warningFlag  = pattern{text: `^-W[A-Za-z#][-+A-Za-z0-9_=#]*$`}
+	bpfCPU       = pattern{text: `^(generic|probe|v[1-9])$`}
 )
 
 func isBPFTarget(triple string) bool {
@@ -359,12 +359,12 @@ func filterPart(args []string, target, dir, origin string, source string) takenF
 			switch {
 			case !bpf:
 				t.ignore(origin, reasonHost, flag...)
-			case bpfCPU().MatchString(strings.TrimPrefix(arg, rule.name)):
+			case bpfCPU.get().MatchString(strings.TrimPrefix(arg, rule.name)):
 				t.take(origin, flag...)
 			default:
 				t.ignore(origin, reasonCPU, flag...)
 			}
-		case optimizeFlag().MatchString(arg):
+		case optimizeFlag.get().MatchString(arg):
 			if bpf {
 				t.optimize = &Flag{Args: flag, Origin: origin}
 			} else if arg != "-O2" {
@@ -393,7 +393,7 @@ func filterPart(args []string, target, dir, origin string, source string) takenF
 			}
 		case strings.HasPrefix(arg, "-Werror"):
 			t.ignore(origin, reasonWerror, flag...)
-		case warningFlag().MatchString(arg):
+		case warningFlag.get().MatchString(arg):
 			t.warnings = true
 			if !slices.Contains(defaults, arg) {
 				t.take(origin, flag...)
@@ -464,7 +464,7 @@ func filterSettings(args []string, dir string) takenFlags {
 			}
 		case rule != nil && rule.name == "-Xclang" && (value == "-o" || strings.HasSuffix(value, "-file") || strings.HasPrefix(value, "-emit")):
 			t.ignore(origin, reasonOutput, flag...)
-		case optimizeFlag().MatchString(arg):
+		case optimizeFlag.get().MatchString(arg):
 			t.optimize = &Flag{Args: flag, Origin: origin}
 		case rule != nil && rule.isPath && rule.value == joined:
 			t.take(origin, rule.name+absIn(dir, strings.TrimPrefix(arg, rule.name)))

@@ -9,11 +9,11 @@ import (
 	"strings"
 )
 
-var typeNameText = pattern(`^((struct|union)[ \t]+)?[A-Za-z_][A-Za-z0-9_]*$`)
+var typeNameText = pattern{text: `^((struct|union)[ \t]+)?[A-Za-z_][A-Za-z0-9_]*$`}
 
 // CompileHeader compiles a header; see the function CompileHeader.
 func (d *Driver) CompileHeader(ctx context.Context, req Request, typeName string) (*Output, error) {
-	if !typeNameText().MatchString(typeName) {
+	if !typeNameText.get().MatchString(typeName) {
 		return nil, fmt.Errorf("%q is not the name of a C type: write struct NAME, union NAME, or the name of a typedef", typeName)
 	}
 	if !filepath.IsAbs(req.Path) {

@@ -28,7 +28,7 @@ func scanIncludes(text []byte) []directive {
 			continue
 		}
 		c.advance()
-		if ahead := c; mayName[ahead.directiveWord()] {
+		if ahead := c; mayName(ahead.directiveWord()) {
 			found = append(found, readDirective(c.directiveLine())...)
 		} else {
 			c.skipLine()
@@ -37,8 +37,14 @@ func scanIncludes(text []byte) []directive {
 	return found
 }
 
-// mayName are the directives that may name a file.
-var mayName = map[string]bool{"include": true, "include_next": true, "import": true, "embed": true, "if": true, "elif": true}
+// mayName tells the directives that may name a file.
+func mayName(directive string) bool {
+	switch directive {
+	case "include", "include_next", "import", "embed", "if", "elif":
+		return true
+	}
+	return false
+}
 
 // directiveWord reads the name of a directive behind its #; no name is longer
 // than 16 bytes.
@@ -207,20 +213,24 @@ func (c *cursor) directiveLine() []token {
 	return line
 }
 
-// includeWords are the directives and operators in front of a header name.
-var includeWords = map[string]directive{
-	"include":            {},
-	"include_next":       {next: true},
-	"import":             {},
-	"embed":              {},
-	"__has_include":      {probe: true},
-	"__has_include_next": {probe: true, next: true},
-	"__has_embed":        {probe: true},
+// includeWord tells the directives and operators in front of a header name.
+func includeWord(word string) (d directive, ok bool) {
+	switch word {
+	case "include", "import", "embed":
+		return directive{}, true
+	case "include_next":
+		return directive{next: true}, true
+	case "__has_include", "__has_embed":
+		return directive{probe: true}, true
+	case "__has_include_next":
+		return directive{probe: true, next: true}, true
+	}
+	return directive{}, false
 }
 
 // namesHeader says whether a < behind these bytes opens a header name.
 func namesHeader(line []token) bool {
-	_, ok := includeWords[wordBefore(line)]
+	_, ok := includeWord(wordBefore(line))
 	return ok
 }
 
@@ -244,7 +254,7 @@ func readDirective(line []token) []directive {
 		if open != '"' && open != '<' {
 			continue
 		}
-		d, names := includeWords[wordBefore(line[:i])]
+		d, names := includeWord(wordBefore(line[:i]))
 		if open == '<' && !names {
 			continue // less than
 		}

@@ -117,8 +117,8 @@ func newMakefile(dir string, env environment) *makefile {
 }
 
 var (
-	makeAssign  = pattern(`^\s*((?:(?:export|override|private)\s+)*)([^\s:#=!?+]+)\s*(::?:?=|\?=|\+=|!=|=)\s*(.*)$`)
-	makeKeyword = pattern(`^\s*(ifeq|ifneq|ifdef|ifndef|else|endif|define|endef|include|-include|sinclude|export|unexport|override|undefine|vpath)\b\s*(.*)$`)
+	makeAssign  = pattern{text: `^\s*((?:(?:export|override|private)\s+)*)([^\s:#=!?+]+)\s*(::?:?=|\?=|\+=|!=|=)\s*(.*)$`}
+	makeKeyword = pattern{text: `^\s*(ifeq|ifneq|ifdef|ifndef|else|endif|define|endef|include|-include|sinclude|export|unexport|override|undefine|vpath)\b\s*(.*)$`}
 )
 
 // makeBranch is an open conditional.
@@ -165,7 +165,7 @@ func (m *makefile) parse(file, text string) error {
 			continue
 		}
 		word, rest := "", ""
-		if k := makeKeyword().FindStringSubmatch(line); k != nil && makeAssign().FindStringSubmatch(line) == nil {
+		if k := makeKeyword.get().FindStringSubmatch(line); k != nil && makeAssign.get().FindStringSubmatch(line) == nil {
 			word, rest = k[1], strings.TrimSpace(k[2])
 		}
 		switch word {
@@ -187,7 +187,7 @@ func (m *makefile) parse(file, text string) error {
 			b := &branches[len(branches)-1]
 			outer := !slices.ContainsFunc(branches[:len(branches)-1], func(b makeBranch) bool { return !b.active })
 			b.active = !b.taken && outer
-			if k := makeKeyword().FindStringSubmatch(rest); k != nil && strings.HasPrefix(k[1], "if") && b.active {
+			if k := makeKeyword.get().FindStringSubmatch(rest); k != nil && strings.HasPrefix(k[1], "if") && b.active {
 				holds, err := m.condition(k[1], strings.TrimSpace(k[2]))
 				if err != nil && problem == nil {
 					problem = unreadable("line %d: %v", at, err)
@@ -210,7 +210,7 @@ func (m *makefile) parse(file, text string) error {
 			continue
 		}
 		if word == "" || word == "export" || word == "override" {
-			if a := makeAssign().FindStringSubmatch(line); a != nil {
+			if a := makeAssign.get().FindStringSubmatch(line); a != nil {
 				m.assign(a[2], a[3], strings.TrimLeft(a[4], " \t"))
 				inRule = false
 				continue
@@ -483,10 +483,10 @@ func closing(s string) int {
 	return -1
 }
 
-var makeFunction = pattern(`^([a-z-]+)[ \t]+(.*)$`)
+var makeFunction = pattern{text: `^([a-z-]+)[ \t]+(.*)$`}
 
 func (m *makefile) reference(s string, depth int) (string, error) {
-	if f := makeFunction().FindStringSubmatch(s); f != nil {
+	if f := makeFunction.get().FindStringSubmatch(s); f != nil {
 		if function, ok := makeFunctions[f[1]]; ok {
 			return function(m, f[2], depth)
 		}
@@ -781,10 +781,10 @@ func init() {
 }
 
 var (
-	shellMachine = pattern(`^uname -m((?:\s*\|\s*sed(?:\s+-e)?\s+(?:'[^']*'|"[^"]*"|\S+)(?:\s+-e\s+(?:'[^']*'|"[^"]*"|\S+))*)*)$`)
-	sedScript    = pattern(`(?:sed(?:\s+-e)?|-e)\s+('[^']*'|"[^"]*"|[^\s|]+)`)
-	sedReplace   = pattern(`^s([/|,])([\w.*]+)[/|,]([\w]*)[/|,](g?)$`)
-	shellWhich   = pattern(`^(?:which|command -v)\s+([\w.+-]+)(?:\s+2>\s*/dev/null)?$`)
+	shellMachine = pattern{text: `^uname -m((?:\s*\|\s*sed(?:\s+-e)?\s+(?:'[^']*'|"[^"]*"|\S+)(?:\s+-e\s+(?:'[^']*'|"[^"]*"|\S+))*)*)$`}
+	sedScript    = pattern{text: `(?:sed(?:\s+-e)?|-e)\s+('[^']*'|"[^"]*"|[^\s|]+)`}
+	sedReplace   = pattern{text: `^s([/|,])([\w.*]+)[/|,]([\w]*)[/|,](g?)$`}
+	shellWhich   = pattern{text: `^(?:which|command -v)\s+([\w.+-]+)(?:\s+2>\s*/dev/null)?$`}
 )
 
 // shell knows what a few commands print that Makefiles use again and again: the machine's
@@ -801,12 +801,12 @@ func (m *makefile) shell(args string, depth int) (string, error) {
 		return m.dir, nil
 	case strings.Contains(command, "search starts here") && strings.Contains(command, "-idirafter"):
 		return "", nil
-	case shellWhich().MatchString(command):
-		return shellWhich().FindStringSubmatch(command)[1], nil
-	case machine != "" && shellMachine().MatchString(command):
-		for _, s := range sedScript().FindAllStringSubmatch(command, -1) {
+	case shellWhich.get().MatchString(command):
+		return shellWhich.get().FindStringSubmatch(command)[1], nil
+	case machine != "" && shellMachine.get().MatchString(command):
+		for _, s := range sedScript.get().FindAllStringSubmatch(command, -1) {
 			for _, one := range strings.Split(strings.Trim(s[1], `'"`), ";") {
-				r := sedReplace().FindStringSubmatch(strings.TrimSpace(one))
+				r := sedReplace.get().FindStringSubmatch(strings.TrimSpace(one))
 				if r == nil {
 					return "", unreadable("$(shell %s) is not run", shortLine(command))
 				}

@@ -17,11 +17,11 @@ const (
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
-var platformComment = pattern(`(?m)//[ \t]*bpfls:[ \t]*platform[ \t]*=[ \t]*([A-Za-z]+)`)
+var platformComment = pattern{text: `(?m)//[ \t]*bpfls:[ \t]*platform[ \t]*=[ \t]*([A-Za-z]+)`}
 
 // commentPlatform reads "// bpfls: platform=linux".
 func commentPlatform(text []byte) (platform string, line int) {
-	m := platformComment().FindSubmatchIndex(text)
+	m := platformComment.get().FindSubmatchIndex(text)
 	if m == nil {
 		return "", 0
 	}

@@ -12,7 +12,7 @@ func (f *File) Operand(i int) bool {
 	case Number, String:
 		return true
 	case Ident:
-		return !statementWords[f.Str(i)]
+		return !statementWords()[f.Str(i)]
 	}
 	if f.Is(i, ")") {
 		return f.Match(i) >= 0 && !f.IsCast(f.Match(i)) && !f.Is(f.Match(i)-1, "if", "while", "for", "switch")
@@ -26,10 +26,10 @@ func (f *File) IsCast(i int) bool {
 	if !f.Is(i, "(") || end <= i+1 || !f.IsIdent(i+1) {
 		return false
 	}
-	if i > 0 && (f.Is(i-1, "if", "while", "for", "switch", "sizeof", "]", ")") && !f.castBefore(i-1) || f.IsIdent(i-1) && !statementWords[f.Str(i-1)]) {
+	if i > 0 && (f.Is(i-1, "if", "while", "for", "switch", "sizeof", "]", ")") && !f.castBefore(i-1) || f.IsIdent(i-1) && !statementWords()[f.Str(i-1)]) {
 		return false
 	}
-	if typeWords[f.Str(i+1)] {
+	if typeWords()[f.Str(i+1)] {
 		return true
 	}
 	for j := i + 1; j < end; j++ {
@@ -111,10 +111,36 @@ func (f *File) Args(i int) []Span {
 	return f.split(f.inside(i), ",")
 }
 
-// precedence of binary operators (C11, 6.5).
-var precedence = map[string]int{"*": 10, "/": 10, "%": 10, "+": 9, "-": 9, "<<": 8, ">>": 8, "<": 7, ">": 7, "<=": 7, ">=": 7,
-	"==": 6, "!=": 6, "&": 5, "^": 4, "|": 3, "&&": 2, "||": 1, "?": 0, ":": 0,
-	"=": -1, "+=": -1, "-=": -1, "*=": -1, "/=": -1, "%=": -1, "&=": -1, "^=": -1, "|=": -1, "<<=": -1, ">>=": -1}
+// precedence of binary operators (C11, 6.5); below zero for assignments.
+func precedence(operator string) (level int, ok bool) {
+	switch operator {
+	case "*", "/", "%":
+		return 10, true
+	case "+", "-":
+		return 9, true
+	case "<<", ">>":
+		return 8, true
+	case "<", ">", "<=", ">=":
+		return 7, true
+	case "==", "!=":
+		return 6, true
+	case "&":
+		return 5, true
+	case "^":
+		return 4, true
+	case "|":
+		return 3, true
+	case "&&":
+		return 2, true
+	case "||":
+		return 1, true
+	case "?", ":":
+		return 0, true
+	case "=", "+=", "-=", "*=", "/=", "%=", "&=", "^=", "|=", "<<=", ">>=":
+		return -1, true
+	}
+	return 0, false
+}
 
 // Binary splits an expression at the operator that is done last, the rightmost of
 // several but for assignments. ok is false where it has none.
@@ -128,7 +154,7 @@ func (f *File) Binary(e Span) (left Span, op int, right Span, ok bool) {
 		if f.Tokens[i].Kind != Punct || i == e.First || !f.Operand(i-1) {
 			continue
 		}
-		if p, is := precedence[f.Str(i)]; is && (p < level || p == level && p > 0) {
+		if p, is := precedence(f.Str(i)); is && (p < level || p == level && p > 0) {
 			best, level = i, p
 		}
 	}

@@ -1,6 +1,9 @@
 package csource
 
-import "strings"
+import (
+	"strings"
+	"sync"
+)
 
 // StmtKind is what a statement is.
 type StmtKind uint8
@@ -98,12 +101,15 @@ var typeWords = words(`void char short int long float double signed unsigned _Bo
 
 var statementWords = words("return if while for do else switch case goto break continue default sizeof")
 
-func words(s string) map[string]bool {
-	m := map[string]bool{}
-	for _, w := range strings.Fields(s) {
-		m[w] = true
-	}
-	return m
+// words is a set of words, made when it is first asked for.
+func words(s string) func() map[string]bool {
+	return sync.OnceValue(func() map[string]bool {
+		m := map[string]bool{}
+		for _, w := range strings.Fields(s) {
+			m[w] = true
+		}
+		return m
+	})
 }
 
 // top reads the file's declarations and functions.
@@ -241,7 +247,7 @@ func (f *File) statement(i, limit int, parent *Stmt) *Stmt {
 			s.Last++
 		}
 		return s
-	case f.IsIdent(i) && !statementWords[f.Str(i)] && f.Is(i+1, "(") && f.Match(i+1) > 0 && f.Is(f.Match(i+1)+1, "{"):
+	case f.IsIdent(i) && !statementWords()[f.Str(i)] && f.Is(i+1, "(") && f.Match(i+1) > 0 && f.Is(f.Match(i+1)+1, "{"):
 		s.Kind, s.Uninterpreted, s.ForHeader = Loop, true, f.inside(i+1)
 		f.body(s, f.Match(i+1)+1, limit)
 		return s
@@ -307,10 +313,10 @@ func (f *File) semicolon(i, limit int) int {
 
 // declaration reports whether a declaration begins at i.
 func (f *File) declaration(i int) bool {
-	if !f.IsIdent(i) || statementWords[f.Str(i)] {
+	if !f.IsIdent(i) || statementWords()[f.Str(i)] {
 		return false
 	}
-	if typeWords[f.Str(i)] {
+	if typeWords()[f.Str(i)] {
 		return true
 	}
 	// name name, or name * name with what follows a declarator.
@@ -340,7 +346,7 @@ func (f *File) declarators(first, last int) []Declarator {
 			i = f.Match(i + 1)
 			spec.Last = i
 			continue
-		case f.IsIdent(i) && (typeWords[f.Str(i)] || !spec.OK() || onlyQualifiers(f, spec)):
+		case f.IsIdent(i) && (typeWords()[f.Str(i)] || !spec.OK() || onlyQualifiers(f, spec)):
 			spec.Last = i
 			continue
 		}
@@ -360,7 +366,7 @@ func (f *File) declarators(first, last int) []Declarator {
 		}
 		if j <= part.Last && f.Is(j, "(") && f.Match(j) > 0 { // a function pointer, or an array's pointer
 			for k := j + 1; k < f.Match(j); k++ {
-				if f.IsIdent(k) && !typeWords[f.Str(k)] {
+				if f.IsIdent(k) && !typeWords()[f.Str(k)] {
 					d.Name = k
 					d.Pointers++
 					break

@@ -1,7 +1,6 @@
 package explain
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
@@ -193,8 +192,12 @@ var rejections = []template{
 	{"vector_of", "BPF-encoding"},
 }
 
-// undecodable is how reasons begin that name an instruction which cannot be decoded.
-var undecodable = regexp.MustCompile(`^[0-9]+: `)
+// undecodable reports whether a reason begins with an instruction, "12: ": one that
+// cannot be decoded.
+func undecodable(reason string) bool {
+	number, _, ok := strings.Cut(reason, ": ")
+	return ok && number != "" && strings.Trim(number, "0123456789") == ""
+}
 
 func (t template) begins(message string) bool {
 	before, after, star := strings.Cut(t.text, "*")
@@ -216,7 +219,7 @@ func rejectionCode(reason string) string {
 			return t.code
 		}
 	}
-	if undecodable.MatchString(reason) {
+	if undecodable(reason) {
 		return "BPF-encoding"
 	}
 	return "BPF-rejected"

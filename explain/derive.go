@@ -342,7 +342,7 @@ func (s *source) assignments(name string, line int, parameter bool) int {
 
 // assigned reports whether the variable at a token is given a value there, or may be.
 func (s *source) assigned(i int) bool {
-	return assignment[s.str(i+1)] && s.tokens[i+1].kind == tokPunct || s.is(i+1, "++", "--") || s.is(i-1, "++", "--") ||
+	return isAssignment(s.str(i+1)) && s.tokens[i+1].kind == tokPunct || s.is(i+1, "++", "--") || s.is(i-1, "++", "--") ||
 		s.is(i-1, "&") && !s.operand(i-2) ||
 		s.is(i-1, "(") && i > 1 && s.tokens[i-2].kind == tokString && !s.emptyAsm(i-2)
 }
@@ -382,7 +382,7 @@ func (s *source) initialised(i int) string {
 	for s.is(star, "*") {
 		star--
 	}
-	if s.is(star, "->", ".") || star != j-2 && (star < 0 || s.tokens[star].kind != tokIdent || statementWord[s.str(star)]) && !s.is(star, ",") {
+	if s.is(star, "->", ".") || star != j-2 && (star < 0 || s.tokens[star].kind != tokIdent || statementWord()[s.str(star)]) && !s.is(star, ",") {
 		return "" // a member, or what a pointer points to
 	}
 	return s.str(j - 1)

@@ -1,6 +1,9 @@
 package explain
 
-import "strings"
+import (
+	"strings"
+	"sync"
+)
 
 // span is a run of tokens, both ends included. An expression of no tokens is
 // none.
@@ -20,7 +23,7 @@ func (s *source) operand(i int) bool {
 	case tokNumber, tokString:
 		return true
 	case tokIdent:
-		return !statementWord[s.str(i)] && s.str(i) != "sizeof"
+		return !statementWord()[s.str(i)] && s.str(i) != "sizeof"
 	}
 	if s.is(i, ")") {
 		return s.match[i] >= 0 && !s.isCast(s.match[i]) && !s.is(s.match[i]-1, "if", "while", "for", "switch")
@@ -34,12 +37,15 @@ var typeWord = words(`void char short int long float double signed unsigned _Boo
 	restrict __restrict __restrict__ __const __volatile__ _Atomic __attribute__ u8 u16 u32 u64 s8 s16 s32 s64
 	__u8 __u16 __u32 __u64 __s8 __s16 __s32 __s64 __be16 __be32 __be64 __le16 __le32 __le64 __typeof__ typeof`)
 
-func words(s string) map[string]bool {
-	m := map[string]bool{}
-	for _, w := range strings.Fields(s) {
-		m[w] = true
-	}
-	return m
+// words is a set of words, made when it is first asked for.
+func words(s string) func() map[string]bool {
+	return sync.OnceValue(func() map[string]bool {
+		m := map[string]bool{}
+		for _, w := range strings.Fields(s) {
+			m[w] = true
+		}
+		return m
+	})
 }
 
 // isCast reports whether the parenthesis at i holds a type name: by its words, by
@@ -55,7 +61,7 @@ func (s *source) isCast(i int) bool {
 	if s.tokens[i+1].kind != tokIdent {
 		return false
 	}
-	if typeWord[s.str(i+1)] {
+	if typeWord()[s.str(i+1)] {
 		return true
 	}
 	for j := i + 1; j < end; j++ {
@@ -124,7 +130,7 @@ func (s *source) postfixStart(i int) int {
 			i = s.match[i] - 1
 		case s.is(i, ")") && s.match[i] >= 0:
 			open := s.match[i]
-			if open == 0 || s.tokens[open-1].kind == tokIdent && (statementWord[s.str(open-1)] || s.str(open-1) == "sizeof") ||
+			if open == 0 || s.tokens[open-1].kind == tokIdent && (statementWord()[s.str(open-1)] || s.str(open-1) == "sizeof") ||
 				s.tokens[open-1].kind != tokIdent && !s.is(open-1, ")", "]") || s.is(open-1, ")") && s.match[open-1] >= 0 && s.isCast(s.match[open-1]) {
 				return open // a parenthesised expression
 			}
@@ -156,21 +162,52 @@ func (s *source) unaryStart(i int) int {
 	return i
 }
 
-var precedence = map[string]int{"*": 10, "/": 10, "%": 10, "+": 9, "-": 9, "<<": 8, ">>": 8, "<": 7, ">": 7, "<=": 7, ">=": 7,
-	"==": 6, "!=": 6, "&": 5, "^": 4, "|": 3, "&&": 2, "||": 1, "?": 0, ":": 0}
+// precedence of binary operators but assignments (C11, 6.5).
+func precedence(operator string) (level int, ok bool) {
+	switch operator {
+	case "*", "/", "%":
+		return 10, true
+	case "+", "-":
+		return 9, true
+	case "<<", ">>":
+		return 8, true
+	case "<", ">", "<=", ">=":
+		return 7, true
+	case "==", "!=":
+		return 6, true
+	case "&":
+		return 5, true
+	case "^":
+		return 4, true
+	case "|":
+		return 3, true
+	case "&&":
+		return 2, true
+	case "||":
+		return 1, true
+	case "?", ":":
+		return 0, true
+	}
+	return 0, false
+}
 
-var assignment = map[string]bool{"=": true, "+=": true, "-=": true, "*=": true, "/=": true, "%=": true, "&=": true, "^=": true,
-	"|=": true, "<<=": true, ">>=": true}
+func isAssignment(operator string) bool {
+	switch operator {
+	case "=", "+=", "-=", "*=", "/=", "%=", "&=", "^=", "|=", "<<=", ">>=":
+		return true
+	}
+	return false
+}
 
 // binary returns the binary expression whose operator is the token at i.
 func (s *source) binary(i int) span {
-	level, ok := precedence[s.str(i)]
+	level, ok := precedence(s.str(i))
 	if !ok || !s.operand(i-1) {
 		return none
 	}
 	first := s.unaryStart(i - 1)
 	for first > 1 {
-		p, ok := precedence[s.str(first-1)]
+		p, ok := precedence(s.str(first - 1))
 		if !ok || p < level || !s.operand(first-2) {
 			break
 		}
@@ -178,7 +215,7 @@ func (s *source) binary(i int) span {
 	}
 	last := s.unaryEnd(i + 1)
 	for last+2 < len(s.tokens) {
-		p, ok := precedence[s.str(last+1)]
+		p, ok := precedence(s.str(last + 1))
 		if !ok || p <= level {
 			break
 		}
@@ -208,7 +245,7 @@ func (s *source) access(i int, write bool) span {
 	switch {
 	case i < 0:
 		return none
-	case assignment[s.str(i)] && s.tokens[i].kind == tokPunct:
+	case isAssignment(s.str(i)) && s.tokens[i].kind == tokPunct:
 		if s.str(i) == "=" && !write {
 			if e := s.onlyAccess(i+1, s.exprEnd(i+1)); e.ok() {
 				return e
@@ -274,7 +311,7 @@ func (s *source) onlyAccess(first, last int) span {
 		switch {
 		case s.is(i, "*") && !s.operand(i-1):
 			e = span{i, s.unaryEnd(i)}
-		case s.tokens[i].kind == tokIdent && !statementWord[s.str(i)] && !s.is(i-1, "->", ".") || s.is(i, "(") && !s.isCast(i):
+		case s.tokens[i].kind == tokIdent && !statementWord()[s.str(i)] && !s.is(i-1, "->", ".") || s.is(i, "(") && !s.isCast(i):
 			end := s.postfixEnd(i)
 			for j := i + 1; j <= end; j++ {
 				if s.is(j, "[", "->") {
@@ -336,7 +373,7 @@ func (s *source) call(i int, isMacro func(string) bool) (whole span, args []span
 	if i < 0 {
 		return none, nil
 	}
-	if s.is(i, "return") || assignment[s.str(i)] {
+	if s.is(i, "return") || isAssignment(s.str(i)) {
 		i++
 	}
 	for s.isCast(i) {

@@ -507,7 +507,7 @@ func identifier(s string) bool {
 			return false
 		}
 	}
-	return s != "" && !statementWord[s] && !typeWord[s]
+	return s != "" && !statementWord()[s] && !typeWord()[s]
 }
 
 // wayPlace returns the place where what is known on a way became known, and the
@@ -967,7 +967,7 @@ func (s *source) declared(name string, use int) int {
 			if s.tokens[first].kind == tokIdent && s.tokens[first+1].kind == tokIdent {
 				return j
 			}
-		case k >= 0 && s.tokens[k].kind == tokIdent && !statementWord[s.str(k)], s.is(k, "}"):
+		case k >= 0 && s.tokens[k].kind == tokIdent && !statementWord()[s.str(k)], s.is(k, "}"):
 			if s.is(j+1, "[") || k < j-1 || s.tokens[k].kind == tokIdent || s.is(k, "}") {
 				return j
 			}

@@ -461,7 +461,7 @@ func (d *describer) argumentName() string {
 	if h := d.helper(d.in); h != nil {
 		name := h.ArgNames[n-1]
 		if name == "" {
-			name = argRoles[h.Args[n-1]]
+			name = argRole(h.Args[n-1])
 		}
 		if name != "" {
 			return fmt.Sprintf("argument %d (%s) of %s", n, name, d.callee())
@@ -470,19 +470,25 @@ func (d *describer) argumentName() string {
 	return fmt.Sprintf("argument %d of %s", n, d.callee())
 }
 
-// argRoles names arguments whose names are not known.
-var argRoles = map[platform.ArgType]string{
-	platform.ArgPtrToMap:            "map",
-	platform.ArgConstPtrToMap:       "map",
-	platform.ArgPtrToMapOfPrograms:  "map of programs",
-	platform.ArgPtrToMapKey:         "key",
-	platform.ArgPtrToMapValue:       "value",
-	platform.ArgPtrToUninitMapValue: "value",
-	platform.ArgPtrToCtx:            "context",
-	platform.ArgPtrToCtxOrNull:      "context",
-	platform.ArgConstSize:           "size",
-	platform.ArgConstSizeOrZero:     "size",
-	platform.ArgPtrToFunc:           "callback",
+// argRole names an argument whose name is not known.
+func argRole(t platform.ArgType) string {
+	switch t {
+	case platform.ArgPtrToMap, platform.ArgConstPtrToMap:
+		return "map"
+	case platform.ArgPtrToMapOfPrograms:
+		return "map of programs"
+	case platform.ArgPtrToMapKey:
+		return "key"
+	case platform.ArgPtrToMapValue, platform.ArgPtrToUninitMapValue:
+		return "value"
+	case platform.ArgPtrToCtx, platform.ArgPtrToCtxOrNull:
+		return "context"
+	case platform.ArgConstSize, platform.ArgConstSizeOrZero:
+		return "size"
+	case platform.ArgPtrToFunc:
+		return "callback"
+	}
+	return ""
 }
 
 func (d *describer) argument(must string) string {

@@ -176,7 +176,7 @@ func (e *explainer) expression(s *source, i int, w want, n int) span {
 		if ex := s.binary(i); ex.ok() {
 			return ex
 		}
-		if assignment[s.str(i)] {
+		if isAssignment(s.str(i)) {
 			return span{s.unaryStart(i - 1), s.exprEnd(i + 1)}
 		}
 	case wantLoop:
@@ -196,7 +196,7 @@ func (e *explainer) expression(s *source, i int, w want, n int) span {
 	if ex := s.binary(i); ex.ok() {
 		return ex
 	}
-	if assignment[s.str(i)] && s.operand(i-1) {
+	if isAssignment(s.str(i)) && s.operand(i-1) {
 		return span{s.unaryStart(i - 1), s.exprEnd(i + 1)}
 	}
 	if s.tokens[i].kind == tokIdent && s.is(i-1, "->", ".") {

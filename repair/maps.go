@@ -7,25 +7,35 @@ import (
 	"bpfls/explain"
 )
 
-// mapTypes are the types of maps that helpers need.
-var mapTypes = map[string][]string{
-	"tail_call":                 {"BPF_MAP_TYPE_PROG_ARRAY"},
-	"perf_event_output":         {"BPF_MAP_TYPE_PERF_EVENT_ARRAY", "BPF_MAP_TYPE_PERF_EVENT_ARRAY"},
-	"perf_event_read":           {"BPF_MAP_TYPE_PERF_EVENT_ARRAY"},
-	"ringbuf_output":            {"BPF_MAP_TYPE_RINGBUF"},
-	"ringbuf_reserve":           {"BPF_MAP_TYPE_RINGBUF"},
-	"ringbuf_query":             {"BPF_MAP_TYPE_RINGBUF"},
-	"redirect_map":              {"BPF_MAP_TYPE_DEVMAP", "BPF_MAP_TYPE_CPUMAP", "BPF_MAP_TYPE_XSKMAP"},
-	"get_stackid":               {"BPF_MAP_TYPE_STACK_TRACE"},
-	"sk_redirect_map":           {"BPF_MAP_TYPE_SOCKMAP"},
-	"sk_redirect_hash":          {"BPF_MAP_TYPE_SOCKHASH"},
-	"map_push_elem":             {"BPF_MAP_TYPE_QUEUE", "BPF_MAP_TYPE_STACK"},
-	"map_pop_elem":              {"BPF_MAP_TYPE_QUEUE", "BPF_MAP_TYPE_STACK"},
-	"map_peek_elem":             {"BPF_MAP_TYPE_QUEUE", "BPF_MAP_TYPE_STACK"},
-	"map_lookup_elem":           {"BPF_MAP_TYPE_HASH", "BPF_MAP_TYPE_ARRAY"},
-	"map_update_elem":           {"BPF_MAP_TYPE_HASH", "BPF_MAP_TYPE_ARRAY"},
-	"map_delete_elem":           {"BPF_MAP_TYPE_HASH"},
-	"current_task_under_cgroup": {"BPF_MAP_TYPE_CGROUP_ARRAY"},
+// mapTypes are the types of maps that a helper needs.
+func mapTypes(helper string) []string {
+	switch helper {
+	case "tail_call":
+		return []string{"BPF_MAP_TYPE_PROG_ARRAY"}
+	case "perf_event_output":
+		return []string{"BPF_MAP_TYPE_PERF_EVENT_ARRAY", "BPF_MAP_TYPE_PERF_EVENT_ARRAY"}
+	case "perf_event_read":
+		return []string{"BPF_MAP_TYPE_PERF_EVENT_ARRAY"}
+	case "ringbuf_output", "ringbuf_reserve", "ringbuf_query":
+		return []string{"BPF_MAP_TYPE_RINGBUF"}
+	case "redirect_map":
+		return []string{"BPF_MAP_TYPE_DEVMAP", "BPF_MAP_TYPE_CPUMAP", "BPF_MAP_TYPE_XSKMAP"}
+	case "get_stackid":
+		return []string{"BPF_MAP_TYPE_STACK_TRACE"}
+	case "sk_redirect_map":
+		return []string{"BPF_MAP_TYPE_SOCKMAP"}
+	case "sk_redirect_hash":
+		return []string{"BPF_MAP_TYPE_SOCKHASH"}
+	case "map_push_elem", "map_pop_elem", "map_peek_elem":
+		return []string{"BPF_MAP_TYPE_QUEUE", "BPF_MAP_TYPE_STACK"}
+	case "map_lookup_elem", "map_update_elem":
+		return []string{"BPF_MAP_TYPE_HASH", "BPF_MAP_TYPE_ARRAY"}
+	case "map_delete_elem":
+		return []string{"BPF_MAP_TYPE_HASH"}
+	case "current_task_under_cgroup":
+		return []string{"BPF_MAP_TYPE_CGROUP_ARRAY"}
+	}
+	return nil
 }
 
 // call finds the call around the finding, or the one that is the finding: its name
@@ -79,7 +89,7 @@ func (w *worker) mapType() []candidate {
 			if !g.IsIdent(i) || !strings.HasPrefix(g.Str(i), "BPF_MAP_TYPE_") {
 				continue
 			}
-			for _, want := range mapTypes[strings.TrimPrefix(name, "bpf_")] {
+			for _, want := range mapTypes(strings.TrimPrefix(name, "bpf_")) {
 				out = append(out, candidate{
 					"make " + g.Str(def.Name) + " a map of type " + want,
 					Change{Edits: []explain.Edit{w.replace(path, csource.Span{First: i, Last: i}, want)}},

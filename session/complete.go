@@ -35,10 +35,10 @@ type Proposal struct {
 }
 
 var (
-	sectionBegun = pattern(`(?:\bSEC\s*\(\s*|\bsection\s*\(\s*)"([^"]*)$`)
-	mapTypeBegun = pattern(`(?:\b__uint\s*\(\s*type\s*,\s*|\.type\s*=\s*)(\w*)$`)
-	commentBegun = pattern(`//\s*bpfls:\s*(.*)$`)
-	wordBegun    = pattern(`(\w+)$`)
+	sectionBegun = pattern{text: `(?:\bSEC\s*\(\s*|\bsection\s*\(\s*)"([^"]*)$`}
+	mapTypeBegun = pattern{text: `(?:\b__uint\s*\(\s*type\s*,\s*|\.type\s*=\s*)(\w*)$`}
+	commentBegun = pattern{text: `//\s*bpfls:\s*(.*)$`}
+	wordBegun    = pattern{text: `(\w+)$`}
 )
 
 // Propose lists what may be written at a place of an open file, and how many bytes in
@@ -50,18 +50,18 @@ func (s *Session) Propose(ctx context.Context, path string, at position.Point) (
 		return nil, 0
 	}
 	line := lineBefore(text, at)
-	if m := sectionBegun().FindSubmatch(line); m != nil {
+	if m := sectionBegun.get().FindSubmatch(line); m != nil {
 		p, _ := s.PlatformOf(ctx, path, "")
 		return sectionProposals(p), len(m[1])
 	}
-	if m := commentBegun().FindSubmatch(line); m != nil {
+	if m := commentBegun.get().FindSubmatch(line); m != nil {
 		p, _ := s.PlatformOf(ctx, path, "")
 		return commentProposals(p, m[1])
 	}
 	if s.Editor(path).Clangd || bytes.Contains(line, []byte("//")) {
 		return nil, 0
 	}
-	if m := mapTypeBegun().FindSubmatch(line); m != nil {
+	if m := mapTypeBegun.get().FindSubmatch(line); m != nil {
 		if p, _ := s.PlatformOf(ctx, path, ""); p != nil {
 			for _, t := range p.Maps {
 				list = append(list, Proposal{Kind: ProposeMapType, Text: mapTypeName(t), Detail: "map type of " + p.Name})
@@ -69,7 +69,7 @@ func (s *Session) Propose(ctx context.Context, path string, at position.Point) (
 		}
 		return list, len(m[1])
 	}
-	m := wordBegun().FindSubmatch(line)
+	m := wordBegun.get().FindSubmatch(line)
 	section := enclosing(text, at)
 	if m == nil || section == "" {
 		return nil, 0
@@ -206,7 +206,7 @@ func openCall(text []byte) (name string, argument int) {
 			depth = max(depth-1, 0)
 		case '(':
 			if depth == 0 {
-				if m := wordBegun().FindSubmatch(bytes.TrimRight(text[:i], " \t")); m != nil {
+				if m := wordBegun.get().FindSubmatch(bytes.TrimRight(text[:i], " \t")); m != nil {
 					return string(m[1]), argument
 				}
 				return "", 0

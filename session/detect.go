@@ -10,10 +10,10 @@ import (
 var sourceNames = []string{"*.bpf.c", "*_kern.c", "*.kern.c", "*.ebpf.c"}
 
 var (
-	includeMark = pattern(`(?m)^[ \t]*#[ \t]*include[ \t]*["<]([^">]*/)?(bpf_helpers\.h|bpf_tracing\.h|bpf_core_read\.h|ebpf_nethooks\.h|vmlinux\.h)[">]`)
-	secMark     = pattern(`(?m)^[^/\n]*\bSEC\s*\(\s*"`)
-	attribute   = pattern(`(?m)^[^/\n]*__attribute__\s*\(\(.*\bsection\s*\(\s*"([^".][^"]*)"`)
-	pragma      = pattern(`(?m)^[ \t]*#[ \t]*pragma[ \t]+clang[ \t]+section[ \t]+text[ \t]*=[ \t]*"[^".]`)
+	includeMark = pattern{text: `(?m)^[ \t]*#[ \t]*include[ \t]*["<]([^">]*/)?(bpf_helpers\.h|bpf_tracing\.h|bpf_core_read\.h|ebpf_nethooks\.h|vmlinux\.h)[">]`}
+	secMark     = pattern{text: `(?m)^[^/\n]*\bSEC\s*\(\s*"`}
+	attribute   = pattern{text: `(?m)^[^/\n]*__attribute__\s*\(\(.*\bsection\s*\(\s*"([^".][^"]*)"`}
+	pragma      = pattern{text: `(?m)^[ \t]*#[ \t]*pragma[ \t]+clang[ \t]+section[ \t]+text[ \t]*=[ \t]*"[^".]`}
 )
 
 // isC reports whether a file may be a BPF source at all.
@@ -32,13 +32,13 @@ func detect(path, text string) (ok bool, why string) {
 		}
 	}
 	switch {
-	case includeMark().MatchString(text):
+	case includeMark.get().MatchString(text):
 		return true, "it includes a BPF header"
-	case secMark().MatchString(text):
+	case secMark.get().MatchString(text):
 		return true, "it has SEC() marks"
-	case pragma().MatchString(text):
+	case pragma.get().MatchString(text):
 		return true, "it has a #pragma clang section"
-	case attribute().MatchString(text):
+	case attribute.get().MatchString(text):
 		return true, "it puts functions into sections of their own"
 	}
 	return false, "not a BPF source by its name, compile command, includes or section marks"

@@ -68,14 +68,14 @@ func expression(p *ProgramOutcome, l explain.LineFacts, column int) []int {
 }
 
 var (
-	sectionText = pattern(`\bSEC\s*\(\s*"([^"]+)"\s*\)|\bsection\s*\(\s*"([^"]+)"\s*\)`)
-	identifier  = pattern(`[A-Za-z_]\w*`)
+	sectionText = pattern{text: `\bSEC\s*\(\s*"([^"]+)"\s*\)|\bsection\s*\(\s*"([^"]+)"\s*\)`}
+	identifier  = pattern{text: `[A-Za-z_]\w*`}
 )
 
 // SectionAt returns the name of the section that a mark at a place of the text gives.
 func (v View) SectionAt(at position.Point) string {
 	line := v.Text.Line(at.Line)
-	for _, m := range sectionText().FindAllSubmatchIndex(line, -1) {
+	for _, m := range sectionText.get().FindAllSubmatchIndex(line, -1) {
 		if m[0] < at.Column && at.Column <= m[1] {
 			if m[2] >= 0 {
 				return string(line[m[2]:m[3]])
@@ -89,7 +89,7 @@ func (v View) SectionAt(at position.Point) string {
 // WordAt returns the C identifier at a place of the text.
 func (v View) WordAt(at position.Point) string {
 	line := v.Text.Line(at.Line)
-	for _, m := range identifier().FindAllIndex(line, -1) {
+	for _, m := range identifier.get().FindAllIndex(line, -1) {
 		if m[0] < at.Column && at.Column <= m[1] {
 			return string(line[m[0]:m[1]])
 		}

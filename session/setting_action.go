@@ -223,7 +223,7 @@ func declaringHeader(p *elfbpf.Program, out *Outcome) (header, typeName string) 
 // declaresStruct reports whether a C text has the members of a structure, or of the
 // structure of a typedef.
 func declaresStruct(text []byte, name string) bool {
-	for _, m := range structBegun().FindAllSubmatchIndex(text, -1) {
+	for _, m := range structBegun.get().FindAllSubmatchIndex(text, -1) {
 		if m[2] >= 0 && string(text[m[2]:m[3]]) == name {
 			return true
 		}
@@ -233,7 +233,7 @@ func declaresStruct(text []byte, name string) bool {
 				depth++
 			} else if text[i] == '}' {
 				if depth--; depth == 0 {
-					if t := typedefName().FindSubmatch(text[i:]); t != nil && string(t[1]) == name {
+					if t := typedefName.get().FindSubmatch(text[i:]); t != nil && string(t[1]) == name {
 						return true
 					}
 					break
@@ -245,8 +245,8 @@ func declaresStruct(text []byte, name string) bool {
 }
 
 var (
-	structBegun = pattern(`\bstruct\s*(\w+)?\s*\{`)
-	typedefName = pattern(`^\}\s*(\w+)\s*;`)
+	structBegun = pattern{text: `\bstruct\s*(\w+)?\s*\{`}
+	typedefName = pattern{text: `^\}\s*(\w+)\s*;`}
 )
 
 // optimize adds -O2 to clang's flags, in place of another level.

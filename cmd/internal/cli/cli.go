@@ -13,8 +13,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/spf13/pflag"
-
 	"bpfls/report"
 )
 
@@ -109,7 +107,7 @@ func (p *Program) Run(commands []Command, args []string) int {
 	c, flags := cmd.New(), NewFlags()
 	c.Declare(flags)
 	switch err := flags.Parse(args[1:]); {
-	case errors.Is(err, pflag.ErrHelp):
+	case errors.Is(err, ErrHelp):
 		flags.help(p.Stdout, cmd.Name, cmd.Help)
 		return Pass
 	case err != nil:

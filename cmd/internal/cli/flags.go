@@ -1,13 +1,13 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
-
-	"github.com/spf13/pflag"
 
 	"bpfls/report"
 )
@@ -15,12 +15,25 @@ import (
 // Flags is the grammar of one command's line: its flags and its arguments, in
 // any order. A command declares them; no grammar but that of the command that is
 // run is ever built, since a verdict must not wait for it.
+//
+// Flags are written --name=value or --name value, -n value or -nvalue; -- ends them.
+// Those without a value may say --name=false. A value that begins with - is a value.
 type Flags struct {
-	flags  *pflag.FlagSet
-	values map[string]string // what stands for a flag's value in the help, by name
+	flags  []flag
 	args   []argument
 	helped bool // --help was given
 }
+
+// flag is a word that begins with -.
+type flag struct {
+	name, short string
+	value       string // what stands for its value in the help; empty: it needs none
+	help        string
+	set         func(string) error
+}
+
+// ErrHelp is the error of a line that asks for help.
+var ErrHelp = errors.New("help is asked for")
 
 // argument is a word that belongs to no flag.
 type argument struct {
@@ -32,57 +45,70 @@ type argument struct {
 
 // NewFlags gives a grammar that knows --help alone.
 func NewFlags() *Flags {
-	f := &Flags{flags: pflag.NewFlagSet("", pflag.ContinueOnError), values: map[string]string{}}
-	f.flags.SortFlags = false
-	f.flags.SetOutput(io.Discard)
-	f.flags.BoolVarP(&f.helped, "help", "h", false, "Show this help.")
+	f := new(Flags)
+	f.Yes(&f.helped, "help", "Show this help.")
+	f.flags[0].short = "h"
 	return f
 }
 
 // Text declares a flag with a value; where there are choices, one of them. Its
 // variable holds the default.
 func (f *Flags) Text(into *string, name, value, help string, choices ...string) {
-	f.values[name] = value
-	f.flags.Var(&choice{into, choices}, name, help)
-}
-
-// choice is the value of a flag that is one of several words.
-type choice struct {
-	into    *string
-	choices []string
-}
-
-func (c *choice) String() string { return *c.into }
-func (c *choice) Type() string   { return "string" }
-
-func (c *choice) Set(s string) error {
-	if len(c.choices) > 0 && !slices.Contains(c.choices, s) {
-		n := len(c.choices) - 1
-		return fmt.Errorf("must be %s or %s", strings.Join(c.choices[:n], ", "), c.choices[n])
-	}
-	*c.into = s
-	return nil
+	f.flags = append(f.flags, flag{name: name, value: value, help: help, set: func(s string) error {
+		if len(choices) > 0 && !slices.Contains(choices, s) {
+			n := len(choices) - 1
+			return fmt.Errorf("must be %s or %s", strings.Join(choices[:n], ", "), choices[n])
+		}
+		*into = s
+		return nil
+	}})
 }
 
 // Yes declares a flag without a value.
-func (f *Flags) Yes(into *bool, name, help string) { f.flags.BoolVar(into, name, *into, help) }
+func (f *Flags) Yes(into *bool, name, help string) {
+	f.flags = append(f.flags, flag{name: name, help: help, set: func(s string) error {
+		switch s {
+		case "true":
+			*into = true
+		case "false":
+			*into = false
+		default:
+			return errors.New("must be true or false")
+		}
+		return nil
+	}})
+}
 
 // Number declares a flag whose value is an integer.
 func (f *Flags) Number(into *int, name, short, value, help string) {
-	f.values[name] = value
-	f.flags.IntVarP(into, name, short, *into, help)
+	f.flags = append(f.flags, flag{name: name, short: short, value: value, help: help, set: func(s string) error {
+		n, err := strconv.Atoi(s)
+		if err != nil {
+			return errors.New("must be an integer")
+		}
+		*into = n
+		return nil
+	}})
 }
 
 // Names declares a flag whose values are lists, and add up.
 func (f *Flags) Names(into *[]string, name, value, help string) {
-	f.values[name] = value
-	f.flags.StringSliceVar(into, name, nil, help)
+	f.flags = append(f.flags, flag{name: name, value: value, help: help, set: func(s string) error {
+		*into = append(*into, strings.Split(s, ",")...)
+		return nil
+	}})
 }
 
 // Duration declares a flag whose value is a time, 30s or 2m.
 func (f *Flags) Duration(into *time.Duration, name, value, help string) {
-	f.values[name] = value
-	f.flags.DurationVar(into, name, *into, help)
+	f.flags = append(f.flags, flag{name: name, value: value, help: help, set: func(s string) error {
+		d, err := time.ParseDuration(s)
+		if err != nil {
+			return errors.New(`must be a duration like "30s" or "5m"`)
+		}
+		*into = d
+		return nil
+	}})
 }
 
 // Arg declares the next argument.
@@ -101,16 +127,28 @@ func (f *Flags) Rest(into *[]string, name, help string, optional bool) {
 	f.args = append(f.args, argument{name: name, help: help, optional: optional, many: true, add: func(s string) { *into = append(*into, s) }})
 }
 
-// Parse reads the words behind the command's name. The error is pflag.ErrHelp where
-// they ask for help.
-func (f *Flags) Parse(words []string) error {
-	if err := f.flags.Parse(words); err != nil {
-		return err
+// Parse reads the words behind the command's name. The error is ErrHelp where they ask
+// for help.
+func (f *Flags) Parse(line []string) error {
+	var words []string
+	for len(line) > 0 {
+		word := line[0]
+		line = line[1:]
+		switch {
+		case word == "--":
+			words, line = append(words, line...), nil
+		case len(word) < 2 || word[0] != '-':
+			words = append(words, word)
+		default:
+			var err error
+			if line, err = f.flag(word, line); err != nil {
+				return err
+			}
+		}
 	}
 	if f.helped {
-		return pflag.ErrHelp
+		return ErrHelp
 	}
-	words = f.flags.Args()
 	for _, a := range f.args {
 		switch {
 		case len(words) == 0 && !a.optional:
@@ -129,6 +167,43 @@ func (f *Flags) Parse(words []string) error {
 		return fmt.Errorf("unexpected argument %s", words[0])
 	}
 	return nil
+}
+
+// flag sets the flag of a word, with the next word as its value if need be, and
+// returns the words that are left.
+func (f *Flags) flag(word string, line []string) ([]string, error) {
+	var at int
+	var value string
+	var has bool
+	called := word
+	if name, long := strings.CutPrefix(word, "--"); long {
+		name, value, has = strings.Cut(name, "=")
+		called = "--" + name
+		if at = slices.IndexFunc(f.flags, func(o flag) bool { return o.name == name }); at < 0 {
+			return nil, fmt.Errorf("unknown flag: %s", called)
+		}
+	} else {
+		short, rest := word[1:2], word[2:]
+		if at = slices.IndexFunc(f.flags, func(o flag) bool { return o.short == short }); at < 0 {
+			return nil, fmt.Errorf("unknown flag: -%s in %s", short, word)
+		}
+		called = fmt.Sprintf("-%s, --%s", short, f.flags[at].name)
+		value, has = strings.TrimPrefix(rest, "="), rest != ""
+	}
+	o := &f.flags[at]
+	switch {
+	case has:
+	case o.value == "":
+		value = "true"
+	case len(line) == 0:
+		return nil, fmt.Errorf("flag needs an argument: %s", called)
+	default:
+		value, line = line[0], line[1:]
+	}
+	if err := o.set(value); err != nil {
+		return nil, fmt.Errorf("invalid argument %q for %q flag: %w", value, called, err)
+	}
+	return line, nil
 }
 
 func (a argument) String() string {
@@ -152,16 +227,16 @@ func (f *Flags) help(w io.Writer, name, what string) {
 	}
 	fmt.Fprintf(w, " [flags]\n\n%s\n", report.Wrap(what, helpWidth))
 	columns(w, "Arguments", args)
-	f.flags.VisitAll(func(o *pflag.Flag) {
-		term := "    --" + o.Name
-		if o.Shorthand != "" {
-			term = "-" + o.Shorthand + ", --" + o.Name
+	for _, o := range f.flags {
+		term := "    --" + o.name
+		if o.short != "" {
+			term = "-" + o.short + ", --" + o.name
 		}
-		if value := f.values[o.Name]; value != "" {
-			term += "=" + value
+		if o.value != "" {
+			term += "=" + o.value
 		}
-		flags = append(flags, [2]string{term, o.Usage})
-	})
+		flags = append(flags, [2]string{term, o.help})
+	}
 	columns(w, "Flags", flags)
 }
 
@@ -195,12 +270,17 @@ func Problems(commands []Command) (problems []string) {
 			continue
 		}
 		f := NewFlags()
-		c.New().Declare(f) // panics where a flag is declared twice
-		f.flags.VisitAll(func(o *pflag.Flag) {
-			if !strings.HasSuffix(o.Usage, ".") {
-				problems = append(problems, fmt.Sprintf("%s: the help of --%s is no sentence: %q", c.Name, o.Name, o.Usage))
+		c.New().Declare(f)
+		for i, o := range f.flags {
+			if !strings.HasSuffix(o.help, ".") {
+				problems = append(problems, fmt.Sprintf("%s: the help of --%s is no sentence: %q", c.Name, o.name, o.help))
 			}
-		})
+			for _, other := range f.flags[:i] {
+				if other.name == o.name || o.short != "" && other.short == o.short {
+					problems = append(problems, fmt.Sprintf("%s: --%s is declared twice", c.Name, o.name))
+				}
+			}
+		}
 		for i, a := range f.args {
 			if a.many && i+1 < len(f.args) {
 				problems = append(problems, fmt.Sprintf("%s: %s leaves no words for later arguments", c.Name, a.name))
