@@ -7,6 +7,7 @@ import (
 	"go.lsp.dev/protocol"
 
 	"bpfls/explain"
+	"bpfls/session"
 )
 
 // CodeLens shows above each program what the verifier says of it.
@@ -17,6 +18,11 @@ func (s *server) CodeLens(_ context.Context, params *protocol.CodeLensParams) ([
 	}
 	list := []protocol.CodeLens{}
 	status := s.session.Status(path)
+	var head map[string]session.HeadProgram
+	differs := false
+	if s.has("headChange") {
+		head, differs = s.session.Head(path)
+	}
 	for _, d := range s.session.Symbols(path) {
 		if d.Kind != explain.DeclaredProgram {
 			continue
@@ -27,6 +33,9 @@ func (s *server) CodeLens(_ context.Context, params *protocol.CodeLensParams) ([
 			title = verdictText(d.Program)
 			if d.Program.Verdict == "pass" && d.Program.Seconds > 0 {
 				title = title[:len(title)-1] + fmt.Sprintf(", %.1f ms.", d.Program.Seconds*1000)
+			}
+			if differs {
+				title += headText(d.Program, head)
 			}
 		case status.Busy:
 			title = "verifying"
@@ -43,4 +52,27 @@ func (s *server) CodeLens(_ context.Context, params *protocol.CodeLensParams) ([
 		})
 	}
 	return list, nil
+}
+
+// headText says how a program differs from what it is in git's HEAD; empty: not.
+func headText(p *explain.Program, head map[string]session.HeadProgram) string {
+	before, ok := head[p.Section+" "+p.Function]
+	if !ok {
+		return " Not in HEAD."
+	}
+	text := ""
+	switch d := p.Instructions - before.Instructions; {
+	case d > 0:
+		text = " " + number(d, "instruction") + " more than HEAD."
+	case d < 0:
+		text = " " + number(-d, "instruction") + " fewer than HEAD."
+	}
+	switch {
+	case before.Verdict == p.Verdict:
+	case before.Verdict == "pass":
+		text += " It passes in HEAD."
+	case p.Verdict == "pass":
+		text += " It does not pass in HEAD."
+	}
+	return text
 }

@@ -23,6 +23,7 @@ var switchable = map[string][]string{
 	"pullDiagnostics":    {protocol.MethodTextDocumentDiagnostic, protocol.MethodWorkspaceDiagnostic},
 	"executeCommand":     {protocol.MethodWorkspaceExecuteCommand},
 	"settingActions":     nil,
+	"headChange":         nil,
 	"publishDiagnostics": nil,
 	"related":            nil,
 	"codeDescription":    nil,

@@ -89,6 +89,8 @@ func (s *server) event(e session.Event) {
 	case session.StatusEvent:
 		s.tellStatus(ctx, e)
 		s.askAgain(ctx)
+	case session.HeadEvent:
+		s.askAgain(ctx)
 	case session.WorkEvent:
 		s.follow(e)
 	case session.NoticeEvent:

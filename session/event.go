@@ -7,7 +7,7 @@ import (
 )
 
 // Event is something that subscribers are told, in the order in which it
-// happened: a FindingsEvent, StatusEvent, WorkEvent or NoticeEvent.
+// happened: a FindingsEvent, StatusEvent, WorkEvent, NoticeEvent or HeadEvent.
 type Event interface{ event() }
 
 // FindingsEvent holds all findings of a file, which replace the earlier ones. The

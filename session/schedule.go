@@ -119,6 +119,7 @@ func (s *Session) compare() {
 			}
 		}
 	}
+	s.headMoved(touched)
 	s.watchInputs()
 	s.refreshAll()
 }
@@ -157,6 +158,7 @@ func (s *Session) trigger(r *record, urgent int, delay time.Duration) {
 	}
 	r.generation++
 	r.stopped = ""
+	r.stopHead()
 	if r.cancel != nil {
 		r.cancel()
 	}
@@ -213,6 +215,7 @@ func (s *Session) settle(r *record, before bool) {
 // halt takes a record out of the queue and cancels its run.
 func (s *Session) halt(r *record) {
 	r.generation++
+	r.stopHead()
 	if r.timer != nil {
 		r.timer.Stop()
 	}

@@ -127,6 +127,7 @@ type record struct {
 	used    int64     // Session.clock of the last use of an outcome
 	items   []string  // files that have findings of this source
 	told    Status
+	head    *headState // what HEAD has; nil: not asked for
 }
 
 // finished is a run that finished, and what it depended on.

@@ -297,6 +297,9 @@ func (s *Session) dependencies() map[string]bool {
 // dependencies are the files that the record's settings and last runs depend on.
 func (r *record) dependencies() []string {
 	files := slices.Clone(r.asked)
+	if r.head != nil && r.head.log != "" {
+		files = append(files, r.head.log)
+	}
 	for _, f := range []*finished{r.last, r.verdict} {
 		if f != nil {
 			files = slices.AppendSeq(files, maps.Keys(f.inputs))
