@@ -53,6 +53,14 @@ func Callees(p *platform.Platform, t *platform.ProgramType) []Callee {
 	return out
 }
 
+func returnsSocket(c *Callee) bool {
+	switch c.Return {
+	case platform.RetPtrToSockCommonOrNull, platform.RetPtrToSocketOrNull, platform.RetPtrToTCPSocketOrNull:
+		return true
+	}
+	return false
+}
+
 func needsSize(a platform.ArgType) bool {
 	switch a {
 	case platform.ArgPtrToReadableMem, platform.ArgPtrToReadonlyMem, platform.ArgPtrToReadableMemOrNull,
@@ -90,6 +98,11 @@ func (g *generator) callee() {
 		return
 	}
 	f := &g.cfg.Callees[g.IntN(len(g.cfg.Callees))]
+	for k := g.IntN(12); k > 0 && !returnsSocket(f); k-- { // few do, but what they give is special
+		if f2 := &g.cfg.Callees[g.IntN(len(g.cfg.Callees))]; returnsSocket(f2) {
+			f = f2
+		}
+	}
 	// Arguments are made of what r6 to r10 hold: first look whether all can be.
 	for _, a := range f.Args {
 		need := nothing
@@ -209,6 +222,9 @@ func (g *generator) callee() {
 		g.checked(valuePtr, room)
 	case platform.RetPtrToSockCommonOrNull, platform.RetPtrToSocketOrNull, platform.RetPtrToTCPSocketOrNull:
 		g.checked(sockPtr, 0)
+		for k := g.IntN(4); k > 0; k-- {
+			g.loadSocket()
+		}
 	case platform.RetPtrToAllocMemOrNull:
 		g.checked(allocPtr, alloc)
 	case platform.RetPtrToBTFIDOrNull, platform.RetPtrToMemOrBTFIDOrNull:
@@ -222,6 +238,25 @@ func (g *generator) callee() {
 }
 
 // aMap is a map that has keys and values.
+// loadSocket loads a member of a socket, or a part of one.
+func (g *generator) loadSocket() {
+	dst, base := g.reg(), g.pick(sockPtr)
+	if base < 0 || base == dst {
+		return
+	}
+	f := &g.cfg.Socket[g.IntN(len(g.cfg.Socket))]
+	size := memSizes[g.IntN(3)]
+	off := f.Offset
+	switch {
+	case f.Narrow && size.n <= f.MaxWidth:
+		off += size.n * g.IntN(f.Span/size.n)
+	case size.n != f.MaxWidth:
+		return
+	}
+	g.emit(isa.Slot{Op: [...]uint8{0x61, 0x61, 0x81}[g.IntN(3)] | size.op, Dst: isa.Reg(dst), Src: isa.Reg(base), Off: int16(off)})
+	g.regs[dst] = number
+}
+
 func (g *generator) aMap() platform.Map { return g.cfg.Maps[g.IntN(len(g.cfg.Maps))] }
 
 func (g *generator) either(h holds) int {
@@ -290,6 +325,9 @@ func (g *generator) initialize(at, n int) {
 
 // memoryInto points r to n bytes that a function may read, or may write.
 func (g *generator) memoryInto(r, n int, write, mayBeMixed bool) {
+	if write && mayBeMixed && g.IntN(3) == 0 && g.stackOr(r, n) {
+		return
+	}
 	if g.IntN(2) == 0 {
 		for _, b := range []int{8, 7} {
 			h := g.regs[b]
@@ -316,6 +354,29 @@ func (g *generator) memoryInto(r, n int, write, mayBeMixed bool) {
 		g.initialize(at, n)
 	}
 	g.frameInto(r, int32(at))
+}
+
+// stackOr points r to the frame, over numbers that are known, or elsewhere; it reports
+// whether there is something for that.
+func (g *generator) stackOr(r, n int) bool {
+	other, cond := -1, -1
+	for _, b := range []int{7, 8, 9} {
+		switch h := g.regs[b]; {
+		case (h == packetPtr || h == valuePtr) && g.room[b] >= n:
+			other = b
+		case h == number || h == small:
+			cond = b
+		}
+	}
+	if other < 0 || cond < 0 {
+		return false
+	}
+	g.clear()
+	g.frameInto(r, -64)
+	g.emit(isa.Slot{Op: [...]uint8{0x25, 0x45, 0x65}[g.IntN(3)], Dst: isa.Reg(cond), Imm: g.edge(), Off: 1})
+	g.emit(isa.Slot{Op: 0xbf, Dst: isa.Reg(r), Src: isa.Reg(other)})
+	g.doubtAll()
+	return true
 }
 
 // doubtAll forgets what the frame holds: it was perhaps overwritten.

@@ -48,6 +48,8 @@ type Config struct {
 	CallX    bool     // some helpers through a register
 	Legacy   bool     // legacy packet loads
 	Mixes    bool     // registers of several types, contexts' pointers in parts, divisors that are not zero
+
+	Socket []platform.SocketField // what may be loaded from a socket
 }
 
 // holds is what the generator believes of a register.
@@ -405,6 +407,16 @@ func (g *generator) load() {
 
 func (g *generator) store() {
 	size := memSizes[g.IntN(4)]
+	if g.IntN(8) == 0 { // of what may be anything, or unset
+		r, w := g.pick(nothing), g.IntN(8)
+		if r < 0 {
+			return
+		}
+		g.emit(isa.Slot{Op: 0x7b, Dst: 10, Src: isa.Reg(r), Off: int16(-8 * (w + 1))})
+		g.stack[w] = false
+		delete(g.spilled, w)
+		return
+	}
 	base, off, ok := g.place(size.n, true)
 	if !ok {
 		return

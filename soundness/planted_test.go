@@ -10,7 +10,9 @@ type plantedBug struct {
 }
 
 // planted are bugs that each make the verifier accept an unsafe program, or show a state
-// that is not true, for some program.
+// that is not true, for some program. A widening that keeps too much is none of them: the
+// ascending sequence ends only when the order says that the body adds nothing, so it does
+// not end then, and the verdict is unknown.
 var planted = []plantedBug{
 	// Transfer functions.
 	{"subtraction of a constant adds it", "", "transfer.go", "if imm = -imm; imm > math.MaxInt32", "if imm > math.MaxInt32"},
@@ -57,10 +59,11 @@ var planted = []plantedBug{
 	{"joins keep upper bounds of one side", "", "zone/lattice.go", "res.hi = maxInt(l.hi, r.hi)", "res.hi = l.hi"},
 	{"joins keep the stronger relation", "", "zone/lattice.go", "sc.add(a[i].key, maxInt(a[i].w, b[j].w))", "sc.add(a[i].key, minInt(a[i].w, b[j].w))"},
 	{"joins keep bytes that are numbers on one side", "", "stack.go", "\t\ts.nonNum[i] |= w\n", "\t\ts.nonNum[i] &= w\n"},
+	{"joins keep the equal types of one side", "", "types.go", "for k < len(pairs) && pairs[k] != p {", "for k < len(pairs) && pairs[k].a != p.a {"},
 	{"joins keep the types of one side", "", "types.go", "a.setOfClass(ca)|b.setOfClass(cb)", "a.setOfClass(ca)"},
-	{"widening keeps the numbers", "", "product.go", "\tp.mutZone(&r).Widen(b.z.Zone)\n", ""},
 	{"widening keeps upper bounds", "", "zone/lattice.go", "if l.hi != PosInf && l.hi.Less(r.hi) {\n\t\t\tres.hi = PosInf", "if l.hi != PosInf && l.hi.Less(r.hi) {\n\t\t\tres.hi = l.hi"},
 	{"the order does not look at upper bounds", "", "zone/lattice.go", "z.nodes[at[i]].lo.Less(n.lo) || n.hi.Less(z.nodes[at[i]].hi)", "z.nodes[at[i]].lo.Less(n.lo)"},
+	{"the order does not look at lower bounds", "", "zone/lattice.go", "z.nodes[at[i]].lo.Less(n.lo) || n.hi.Less(z.nodes[at[i]].hi)", "n.hi.Less(z.nodes[at[i]].hi)"},
 	{"loops are left after two steps", "", "engine.go", "if r.leq(&next, &inv) {", "if n > 1 || r.leq(&next, &inv) {"},
 
 	// Numbers and conditions.
@@ -70,24 +73,23 @@ var planted = []plantedBug{
 	{"inequality trims two numbers", "", "zone/constrain.go", "return mk(n.Add(One), i.Hi)", "return mk(n.Add(One).Add(One), i.Hi)"},
 	{"sums that wrap in the middle keep their ends", "", "zone/finite.go", "\tif w.IsEmpty() {\n\t\treturn Top()\n\t}\n\treturn w\n", "\tif w.IsEmpty() {\n\t\treturn Interval{w.Hi, w.Lo}\n\t}\n\treturn w\n"},
 	{"left shift keeps bits that are shifted out", "", "zone/finite.go", "if lost := width - n; lost < 64 && lo>>lost != hi>>lost {", "if lost := width - n; lost < 0 {"},
-	{"32-bit right shift starts from 64 bits", "", "zone/finite.go", "\t\tr = r.ZeroExtend(32)\n\t\tr = Interval", "\t\tr = Interval"},
+	{"32-bit arithmetic right shift fills with zeros", "", "zone/finite.go", "l, h := int32(r.Lo.lo)>>sh, int32(r.Hi.lo)>>sh", "l, h := uint32(r.Lo.lo)>>sh, uint32(r.Hi.lo)>>sh"},
 	{"remainders are below the least divisor", "", "zone/interval.go", "return mk(Zero, FromUint64(x.Hi.lo).Sub(One))", "return mk(Zero, FromUint64(x.Lo.lo).Sub(One))"},
 	{"or is at most the greater operand", "", "zone/interval.go", "maxInt(i.Hi, x.Hi).fillOnes()", "maxInt(i.Hi, x.Hi)"},
 	{"relations to a register that a constant is added to stay", "", "zone/assign.go", "\t\t\tw = w.Add(k)\n", ""},
-	{"a copy plus a constant gets relations with the wrong sign", "", "zone/assign.go", "sc.add(edgeKey(x, d), z.ws[j].Sub(k))", "sc.add(edgeKey(x, d), z.ws[j].Add(k))"},
+	{"a copy plus a constant has the bounds of what it is a copy of", "", "zone/assign.go", "z.assignSum(v, e.t[0].v, e.k, r)", "z.assignSum(v, e.t[0].v, e.k, z.Interval(e.t[0].v))"},
 
 	// What PREVAIL's changelog names between 0.2.4 and 0.2.6.
 	{"a sign-extending move of 32 bits that changes nothing is not cut", "0.2.6", "transfer.go", "if in.Is64 && dst == src && st.interval(ds)", "if dst == src && st.interval(ds)"},
 	{"32-bit signed comparisons restrict 64 bits", "0.2.6", "zone/assume.go", "ls, rs := c.z.Interval(c.s), c.z.Eval(c.rs)\n\tint32s", "ls, rs := p.left, p.right\n\tint32s"},
 	{"32-bit unsigned comparisons restrict 64 bits", "0.2.6", "zone/assume.go", "lu, ru := c.z.Interval(c.u), c.z.Eval(c.ru)", "lu, ru := c.z.Interval(c.u).ZeroExtend(32), c.z.Eval(c.ru).ZeroExtend(32)"},
 	{"loads of a part of a context pointer give a number", "0.2.6", "transfer.go", "read := i.Add(zone.Range(0, int64(width-1)))", "read := i"},
-	{"an unset register leaves the stack cell that it is stored to", "0.2.6", "memory.go", "\tp.kill(st, zone.AllKinds&^valueKinds, &at)\n\tnumber := false\n\tif val.isReg && !st.t.initialized(zone.RegSlot(val.reg)) {", "\tnumber := false\n\tif val.isReg && !st.t.initialized(zone.RegSlot(val.reg)) {"},
+	{"an unset register leaves the stack cell that it is stored to", "0.2.6", "memory.go", "\tat := p.placeN(st.eval(addr), width)\n\tp.kill(st, 1<<zone.KindType, &at)\n\tif at.exact {", "\tif val.isReg && !st.t.initialized(zone.RegSlot(val.reg)) {\n\t\treturn\n\t}\n\tat := p.placeN(st.eval(addr), width)\n\tp.kill(st, 1<<zone.KindType, &at)\n\tif at.exact {"},
 	{"a meet of satisfiable relations is bottom", "0.2.6", "zone/lattice.go", "for range len(z.nodes) + 2 {", "for range 1 {"},
 	{"loops of a callee have no way back", "0.2.6", "cfg/inline.go", "\t\t\tdefault:\n\t\t\t\tbd.succ[i][k] = il.index[s]\n", "\t\t\tdefault:\n\t\t\t\tif bd.succ[i][k] = il.index[s]; il.index[s] <= int32(i) {\n\t\t\t\t\tbd.succ[i][k] = none\n\t\t\t\t}\n"},
 	{"sign-extending loads have a small unsigned value", "0.2.6", "transfer.go", "\t\tz.Set(s, zone.SignedRange(width*8))\n\t\tz.Havoc(u)\n", "\t\tz.Set(s, zone.SignedRange(width*8))\n\t\tz.Set(u, zone.UnsignedRange(width*8))\n"},
 	{"the result of a lookup keeps the value of the number before it", "0.2.6", "transfer.go", "\t\tp.havoc(st, r0, typedKinds)\n\t\tp.assignType(st, r0, TypeShared)\n", "\t\tp.assignType(st, r0, TypeShared)\n"},
 	{"a copied pointer keeps the value of the number before it", "0.2.6", "product.go", "\td, s := zone.RegSlot(dst), zone.RegSlot(src)\n\tp.havoc(st, d, typedKinds)\n", "\td, s := zone.RegSlot(dst), zone.RegSlot(src)\n"},
-	{"the order of types does not look at equalities", "0.2.6", "types.go", "\t\t\t} else if *r != ct {\n\t\t\t\treturn false\n\t\t\t}\n", "\t\t\t}\n"},
 	{"signed division by a range moves the dividend first", "0.2.6", "zone/interval.go", "\treturn corners(quoBound, i, x)\n", "\tif i.Hi.Sign() < 0 {\n\t\tif x.Hi.Sign() < 0 {\n\t\t\ti = i.Add(x).Add(Single(1))\n\t\t} else {\n\t\t\ti = i.Add(Single(1)).Sub(x)\n\t\t}\n\t}\n\treturn corners(quoBound, i, x)\n"},
 	{"constants are stored without their sign", "0.2.6", "transfer.go", "u: zone.ConstUint(uint64(in.Imm))", "u: zone.ConstUint(uint64(uint32(in.Imm)))"},
 	{"a helper's writes through a pointer of several types leave the stack", "0.2.6", "transfer.go", "onlyStack, seen := true, false\n", "if set := st.typeOf(a.Mem); set&(set-1) != 0 {\n\t\t\tcontinue\n\t\t}\n\t\tonlyStack, seen := true, false\n"},
@@ -103,6 +105,7 @@ var planted = []plantedBug{
 
 // impossible are the soundness fixes of that changelog that are not planted.
 var impossible = []struct{ entry, why string }{
+	{"0.2.6, equalities in the order of types", "the head of a loop takes what its body gave, not what that was compared with, and is looked at once more: an equality that does not hold is gone then, and the checks that need it fail"},
 	{"0.2.6, width argument in the weak type-store havoc", "it marked more bytes than it had to, which is sound; the bug the other way round is planted"},
 	{"0.2.6, sign of an infinite bound in signed division", "operands of a division are words of 32 or 64 bits here: no bound is infinite (Zone.word)"},
 	{"0.2.5, queries of numeric bytes outside the stack window", "what is asked for is cut to the stack first (program.clip), and an empty range is no proof"},

@@ -69,7 +69,7 @@ func hooks(t testing.TB) []hook {
 			t.Fatalf("there is no program type %s on %s", name, p.Name)
 		}
 		out = append(out, hook{p, Config{Type: typ, Maps: Maps(hash, array), Length: 50, Loops: true, Calls: true, Helpers: true, Pointers: true,
-			Lookup: 1, Update: 2, Random: random, Callees: Callees(p, typ), CallX: p.Options.CallX, Legacy: p.Options.PacketAccess, Mixes: true}})
+			Lookup: 1, Update: 2, Random: random, Callees: Callees(p, typ), CallX: p.Options.CallX, Legacy: p.Options.PacketAccess, Mixes: true, Socket: p.SocketFields}})
 	}
 	add(win, "xdp", 1, 2, 6)
 	add(win, "bind", 1, 2, 6)

@@ -660,8 +660,10 @@ func acceptedOperands(name string) []string {
 		return []string{"-,-"}
 	case strings.HasPrefix(op, "ldind"):
 		return pairs(none, num)
-	case strings.HasPrefix(op, "ld"):
+	case op == "ld8":
 		return pairs(none, memory)
+	case strings.HasPrefix(op, "ld"):
+		return pairs(none, append(memory, "sock"))
 	case op == "st8" && right == "reg":
 		return append(pairs(memory, num), pairs([]string{"stk"}, pointers)...)
 	case strings.HasPrefix(op, "st") && len(op) == 3:
