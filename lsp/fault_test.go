@@ -38,6 +38,7 @@ type fault struct {
 	name     string
 	files    map[string]string // of the workspace; none: a.bpf.c, which is unsafe
 	settings string
+	under    []string // a command that the server runs under; the test is skipped where it fails
 	// happens makes it go wrong and ends when nothing is wrong any more. a.bpf.c is open, and
 	// failed.
 	happens func(t *testing.T, e *editor, random *rand.Rand)
@@ -67,7 +68,14 @@ func TestFaults(t *testing.T) {
 				files = map[string]string{"a.bpf.c": unsafe}
 			}
 			w := newWorld(t, server, files)
+			if len(f.under) > 0 {
+				if out, err := exec.Command(f.under[0], append(f.under[1:], "true")...).CombinedOutput(); err != nil {
+					t.Skipf("%s cannot be used here: %v %s", f.under[0], err, out)
+				}
+			}
+			w.under = f.under
 			e := w.start(f.settings)
+			w.under = nil
 			e.open("a.bpf.c")
 			e.untilState("a.bpf.c", "failed", "1 finding in 1 of 1 program (linux)")
 			f.happens(t, e, rand.New(rand.NewPCG(seed, 0)))
@@ -162,6 +170,8 @@ var faults = []fault{
 		e.rename(other, e.dir)
 		e.edit("a.bpf.c", safe) // the editor reloads
 	}},
+	{name: "the system watches no more directories", files: map[string]string{"a.bpf.c": withHeader("", 20), "limit.h": limitHeader(14)}, under: noWatches, happens: unwatched},
+	{name: "the file system tells no changes", files: map[string]string{"a.bpf.c": withHeader("", 20), "limit.h": limitHeader(14)}, settings: `{"watch": "poll"}`, happens: unwatched},
 	{name: "links lead in circles", files: map[string]string{"a.bpf.c": withHeader("here/here/", 20), "limit.h": limitHeader(14), "link here": "."}, happens: linkLoops},
 	{name: "CRLF", happens: func(_ *testing.T, e *editor, _ *rand.Rand) {
 		crlf := func(text string) string { return strings.ReplaceAll(text, "\n", "\r\n") }
@@ -508,6 +518,30 @@ func clockJumps(t *testing.T, e *editor, _ *rand.Rand) {
 	if err := os.Chtimes(e.path("limit.h"), was, was); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// noWatches has a program run where the system refuses every watch.
+var noWatches = []string{"unshare", "-Ur", "sh", "-c", `echo 0 > /proc/sys/user/max_inotify_watches && exec "$0" "$@"`}
+
+// unwatched has changes on disk that the system does not tell.
+func unwatched(_ *testing.T, e *editor, _ *rand.Rand) {
+	e.write("limit.h", limitHeader(30))
+	e.untilState("a.bpf.c", "verified", "")
+	e.write("new.h", limitHeader(15))
+	e.rename("new.h", "limit.h")
+	e.untilState("a.bpf.c", "failed", "")
+	other := e.dir + ".other"
+	e.write(filepath.Join(other, "bpfls.toml"), "root = true\nplatform = \"linux\"\n")
+	e.write(filepath.Join(other, "a.bpf.c"), withHeader("", 20))
+	e.write(filepath.Join(other, "limit.h"), limitHeader(30))
+	e.rename(e.dir, e.dir+".renamed")
+	e.rename(other, e.dir)
+	e.untilState("a.bpf.c", "verified", "")
+	e.remove("limit.h")
+	e.untilState("a.bpf.c", "unknown", "limit.h")
+	e.edit("a.bpf.c", withHeader("", 21))
+	e.write("a.bpf.c", withHeader("", 21)) // and nobody says that it was saved
+	e.write("limit.h", limitHeader(30))
 }
 
 func linkLoops(t *testing.T, e *editor, _ *rand.Rand) {

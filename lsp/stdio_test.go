@@ -69,11 +69,12 @@ exit $status
 // world is a folder of files with what editors do to it, and a clang that may fail.
 type world struct {
 	t      *testing.T
-	binary string // of the server
-	dir    string // the workspace
-	clang  string // directory of the script
-	temp   string // the servers' TMPDIR
-	cache  string // their XDG_CACHE_HOME
+	binary string   // of the server
+	dir    string   // the workspace
+	clang  string   // directory of the script
+	temp   string   // the servers' TMPDIR
+	cache  string   // their XDG_CACHE_HOME
+	under  []string // a command that servers run under
 
 	mu     sync.Mutex
 	known  map[string]bool // texts that a server may have read, without what does not count
@@ -289,7 +290,8 @@ func (w *world) start(settings string, env ...string) *editor {
 	e := &editor{world: w, settings: settings, onChange: all["verifyOn"] == "change", logged: &bytes.Buffer{}, change: make(chan struct{}, 1),
 		buffers: map[string]*buffer{}, published: map[string]*protocol.PublishDiagnosticsParams{}, statuses: map[string]status{}}
 	e.log = &locked{w: e.logged}
-	e.cmd = exec.Command(w.binary, "lsp", "--log-level", "debug")
+	command := append(slices.Clone(w.under), w.binary, "lsp", "--log-level", "debug")
+	e.cmd = exec.Command(command[0], command[1:]...)
 	e.cmd.Dir = filepath.Dir(w.dir)
 	e.cmd.Env = append(append(os.Environ(), "TMPDIR="+w.temp, "XDG_CACHE_HOME="+w.cache), env...)
 	e.cmd.Stderr = e.log

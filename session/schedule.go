@@ -50,18 +50,23 @@ func (s *Session) touchIn(delay time.Duration, paths ...string) {
 // judged anew that depend on those that changed.
 func (s *Session) intake() {
 	timer := time.NewTimer(time.Hour)
+	polled := time.Now()
 	for {
 		s.mu.Lock()
 		wait := time.Hour
-		switch {
-		case len(s.pending) > 0:
-			wait = time.Until(s.pendAt)
-		case s.blind():
-			wait = pollInterval
-			s.pendAt = time.Now().Add(wait)
-			for p := range s.dependencies() {
-				s.pending[p] = true
+		if files := s.polled(); len(files) > 0 {
+			if wait = time.Until(polled.Add(s.opt.PollInterval)); wait <= 0 {
+				polled = time.Now()
+				if len(s.pending) == 0 {
+					s.pendAt = polled
+				}
+				for _, p := range files {
+					s.pending[p] = true
+				}
 			}
+		}
+		if len(s.pending) > 0 {
+			wait = min(wait, time.Until(s.pendAt))
 		}
 		s.mu.Unlock()
 		timer.Reset(max(wait, 0))
@@ -74,14 +79,6 @@ func (s *Session) intake() {
 		}
 		s.compare()
 	}
-}
-
-// pollInterval is how often files are looked at where the system does not watch them.
-const pollInterval = 5 * time.Second
-
-// blind reports whether changes of some files go unnoticed.
-func (s *Session) blind() bool {
-	return !s.opt.NoWatch && (s.watch == nil || s.watch.blind.Load())
 }
 
 func (s *Session) compare() {
@@ -101,6 +98,7 @@ func (s *Session) compare() {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	any := false
 	for _, p := range touched {
 		now, ok := found[p]
 		if !ok {
@@ -111,6 +109,7 @@ func (s *Session) compare() {
 		if known && now.digest == before.digest {
 			continue
 		}
+		any = true
 		for _, r := range s.readers(p) {
 			if slices.Contains(r.asked, p) {
 				s.reclassify(r)
@@ -120,8 +119,10 @@ func (s *Session) compare() {
 		}
 	}
 	s.headMoved(touched)
-	s.watchInputs()
-	s.refreshAll()
+	if any {
+		s.watchInputs()
+		s.refreshAll()
+	}
 }
 
 // changed has a record judged anew because a file that it depends on changed, unless

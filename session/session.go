@@ -36,6 +36,9 @@ type Options struct {
 	// ChangeDelay is the pause after the last keystroke before an unsaved buffer is
 	// verified; 0: 300 ms. WatchDelay lets changes of files settle; 0: 40 ms.
 	ChangeDelay, WatchDelay time.Duration
+	// PollInterval is how often files are looked at whose changes the system does not tell;
+	// 0: 2 s.
+	PollInterval time.Duration
 	// Untrusted: nothing is compiled.
 	Untrusted bool
 	// Paused: nothing is run before Resume, so that the first run has the settings
@@ -166,6 +169,7 @@ func New(opt Options) *Session {
 	setDefault(&opt.Keep, 16)
 	setDefault(&opt.ResultBytes, 128<<20)
 	setDefault(&opt.ChangeDelay, 300*time.Millisecond)
+	setDefault(&opt.PollInterval, 2*time.Second)
 	setDefault(&opt.WatchDelay, 40*time.Millisecond)
 	s := &Session{
 		opt: opt, log: opt.Log, mail: newMailbox(),

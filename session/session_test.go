@@ -324,6 +324,34 @@ func TestHeaders(t *testing.T) {
 	b.untilFindings("sub/dir/h.h")
 }
 
+// Where the system does not tell changes, files are looked at.
+func TestPolling(t *testing.T) {
+	b := newBench(t, session.Options{PollInterval: 20 * time.Millisecond})
+	b.write("bpfls.toml", "root = true\nwatch = \"poll\"\n")
+	b.open("a.bpf.c", "#include \"sub/h.h\"\n")
+	b.untilFindings("a.bpf.c", "1:1-1 sub/h.h not found")
+	b.write("sub/h.h", "FAIL(new)\n")
+	b.untilFindings("sub/h.h", "1:1-10 new [a.bpf.c]")
+	b.write("h.h", "FAIL(renamed)\n")
+	rename := func(from, to string) {
+		t.Helper()
+		if err := os.Rename(b.path(from), b.path(to)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rename("h.h", "sub/h.h")
+	b.untilFindings("sub/h.h", "1:1-14 renamed [a.bpf.c]")
+	b.write("other/h.h", "FAIL(replaced)\n")
+	rename("sub", "away")
+	b.untilFindings("a.bpf.c", "1:1-1 sub/h.h not found")
+	rename("other", "sub")
+	b.untilFindings("sub/h.h", "1:1-15 replaced [a.bpf.c]")
+	// Back to what the system tells.
+	b.write("bpfls.toml", "root = true\n")
+	b.write("sub/h.h", "FAIL(watched)\n")
+	b.untilFindings("sub/h.h", "1:1-14 watched [a.bpf.c]")
+}
+
 func TestReplacedByRename(t *testing.T) {
 	b := newBench(t, session.Options{})
 	b.open("a.bpf.c", "FAIL(old)\n")

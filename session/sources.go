@@ -56,7 +56,7 @@ func optionsOf(s *settings.Settings) string {
 	var b strings.Builder
 	for _, e := range s.List() {
 		switch e.Key {
-		case "compileErrors", "verifyOn", "sources", "exclude":
+		case "compileErrors", "verifyOn", "watch", "sources", "exclude":
 		default:
 			fmt.Fprintf(&b, "%s=%s\n", e.Key, e.Value)
 		}

@@ -19,12 +19,13 @@ import (
 // directory that does not exist the nearest parent that does; and all parents below
 // the folders of the workspace, since whole trees are replaced too. A directory that has
 // several names, by links, is watched once, under its real one: the system knows no other.
+// Files in directories whose changes the system does not tell are looked at now and then.
 type watcher struct {
 	log     *slog.Logger
 	notify  *fsnotify.Watcher
 	changed func(...string) // told of files that may have changed
 	wait    sync.WaitGroup
-	blind   atomic.Bool // some directory could not be watched
+	polled  atomic.Pointer[[]string] // files to be looked at now and then
 
 	mu     sync.Mutex
 	set    *watchSet        // the newest set; nil once it was taken
@@ -34,16 +35,17 @@ type watcher struct {
 	done   chan struct{}
 
 	// Of the goroutine that runs follow alone.
-	files   map[string]bool
+	files   map[string]bool // true: not to be watched but looked at
 	folders []string
 	watched map[string][]string // real directories, with the names that files have them by
 	real    map[string]string   // of names, the real directories
+	silent  map[string]bool     // real directories: whether the system tells no changes in them
 	refused map[string]bool     // directories that could not be watched: told once
 }
 
 // watchSet says what to watch.
 type watchSet struct {
-	files   map[string]bool
+	files   map[string]bool // true: not to be watched but looked at
 	folders []string
 }
 
@@ -56,6 +58,7 @@ func newWatcher(log *slog.Logger, changed func(...string)) (*watcher, error) {
 		log: log, notify: notify, changed: changed,
 		wake: make(chan struct{}, 1), done: make(chan struct{}),
 		files: map[string]bool{}, watched: map[string][]string{}, real: map[string]string{}, refused: map[string]bool{},
+		silent: map[string]bool{},
 	}
 	w.wait.Add(2)
 	go w.receive()
@@ -160,7 +163,7 @@ func (w *watcher) look(path string, op fsnotify.Op, touched map[string]bool) {
 		names = append(names, filepath.Join(dir, filepath.Base(path)))
 	}
 	for _, name := range names {
-		if w.files[name] {
+		if _, ok := w.files[name]; ok {
 			touched[name] = true
 		}
 		if !op.Has(fsnotify.Create) && !op.Has(fsnotify.Remove) && !op.Has(fsnotify.Rename) {
@@ -204,9 +207,9 @@ func (w *watcher) update(touched map[string]bool) {
 		}
 		want[real[dir]] = append(want[real[dir]], dir)
 	}
-	for f := range w.files {
+	for f, poll := range w.files {
 		dir := filepath.Dir(f)
-		if _, ok := nearest[dir]; ok {
+		if _, ok := nearest[dir]; ok || poll {
 			continue
 		}
 		exists := existing(dir)
@@ -224,14 +227,13 @@ func (w *watcher) update(touched map[string]bool) {
 			w.forget(d)
 		}
 	}
-	fresh := map[string]bool{} // by name
+	fresh := map[string]bool{}  // by name
+	polled := map[string]bool{} // by name
 	for d, names := range want {
 		if w.watched[d] == nil {
-			if err := w.notify.Add(d); err != nil {
-				if !w.refused[d] {
-					w.refused[d] = true
-					w.blind.Store(true)
-					w.log.Warn("a directory is not watched", "directory", d, "error", err)
+			if !w.watchDir(d) {
+				for _, name := range names {
+					polled[name] = true
 				}
 				continue
 			}
@@ -247,14 +249,40 @@ func (w *watcher) update(touched map[string]bool) {
 		}
 	}
 	w.real = real
-	if len(fresh) == 0 {
-		return
-	}
-	for f := range w.files {
-		if fresh[nearest[filepath.Dir(f)]] {
+	var poll []string
+	for f, forced := range w.files {
+		at := nearest[filepath.Dir(f)]
+		if forced || polled[at] {
+			poll = append(poll, f)
+		}
+		if fresh[at] && !forced {
 			touched[f] = true
 		}
 	}
+	if before := w.polled.Swap(&poll); len(poll) > 0 && (before == nil || len(*before) == 0) {
+		w.changed() // the polling begins
+	}
+}
+
+// watchDir begins to watch a real directory; false where its files must be looked at.
+func (w *watcher) watchDir(dir string) bool {
+	silent, known := w.silent[dir]
+	if !known {
+		silent = isSilent(dir)
+		w.silent[dir] = silent
+		if silent {
+			w.log.Info("changes in a directory are not told here; it is looked at every few seconds", "directory", dir)
+		}
+	}
+	if silent {
+		return false
+	}
+	err := w.notify.Add(dir)
+	if err != nil && !w.refused[dir] {
+		w.refused[dir] = true
+		w.log.Warn("a directory is not watched; it is looked at every few seconds instead", "directory", dir, "error", err)
+	}
+	return err == nil
 }
 
 // existing returns the directory or the nearest parent of it that exists.
@@ -280,18 +308,35 @@ func (s *Session) watchInputs() {
 	s.watch.watch(&watchSet{s.dependencies(), slices.Clone(s.folders)})
 }
 
-// dependencies are the files that any record or its last runs depend on.
+// dependencies are the files that any record or its last runs depend on; true where a
+// setting says that they are to be looked at.
 func (s *Session) dependencies() map[string]bool {
 	files := map[string]bool{}
 	for path, r := range s.records {
+		poll := r.settings.Watch.Value == "poll"
 		if r.source {
-			files[path] = true
+			files[path] = files[path] || poll
 		}
 		for _, p := range r.dependencies() {
-			files[p] = true
+			files[p] = files[p] || poll
 		}
 	}
 	return files
+}
+
+// polled are the files whose changes nobody tells: they are looked at now and then. The
+// session's lock is held.
+func (s *Session) polled() []string {
+	switch {
+	case s.opt.NoWatch:
+		return nil
+	case s.watch == nil:
+		return slices.Collect(maps.Keys(s.dependencies()))
+	}
+	if files := s.watch.polled.Load(); files != nil {
+		return *files
+	}
+	return nil
 }
 
 // dependencies are the files that the record's settings and last runs depend on.

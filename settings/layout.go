@@ -15,6 +15,7 @@ type fileLayout struct {
 	Platform      *string      `key:"platform" enum:"auto,windows,linux" doc:"The platform whose rules programs are verified by. auto decides by the headers that a source includes."`
 	Type          *string      `key:"type" doc:"The type of all programs: the name of a program type or a section prefix (see bpfls hooks). Without it the section's name decides."`
 	VerifyOn      *string      `key:"verifyOn" enum:"save,change,manual" doc:"When programs are verified: when a file is saved, also while it is edited, or only by command."`
+	Watch         *string      `key:"watch" enum:"auto,poll" doc:"How changes on disk are noticed: auto asks the system where it tells them, and looks at the files every two seconds where it does not (network and shared folders, WSL's mounts of Windows disks); poll always looks."`
 	Termination   *string      `key:"termination" enum:"auto,on,off" doc:"Whether every loop must be proven to end. auto is the platform's rule: on for Windows, off for Linux."`
 	InlayHints    *bool        `key:"inlayHints" doc:"Whether editors show behind accesses to packets and map values which bytes they are about."`
 	CompileErrors *string      `key:"compileErrors" enum:"auto,show,hide" doc:"Whether clang's own errors and warnings are shown. auto hides them where clangd shows them."`

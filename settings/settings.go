@@ -69,6 +69,7 @@ type Settings struct {
 	Type          Value[string]   // name or section prefix of the type of all programs; empty: by section
 	SectionTypes  []SectionType   // types that comments give to single sections
 	VerifyOn      Value[string]   // save, change or manual
+	Watch         Value[string]   // auto or poll
 	Termination   Value[string]   // auto (the platform's), on or off
 	InlayHints    Value[bool]     // shown by editors
 	CompileErrors Value[string]   // auto, show or hide
@@ -103,6 +104,7 @@ func defaults() *Settings {
 	return &Settings{
 		Platform:      Value[string]{Value: "auto"},
 		VerifyOn:      Value[string]{Value: "save"},
+		Watch:         Value[string]{Value: "auto"},
 		Termination:   Value[string]{Value: "auto"},
 		CompileErrors: Value[string]{Value: "auto"},
 		ClangTimeout:  Value[time.Duration]{Value: 30 * time.Second},
@@ -257,6 +259,7 @@ func (s *Settings) merge(f fileLayout, file string, src source) {
 	set(&s.Platform, f.Platform, src.origin("platform"))
 	set(&s.Type, f.Type, src.origin("type"))
 	set(&s.VerifyOn, f.VerifyOn, src.origin("verifyOn"))
+	set(&s.Watch, f.Watch, src.origin("watch"))
 	set(&s.Termination, f.Termination, src.origin("termination"))
 	set(&s.InlayHints, f.InlayHints, src.origin("inlayHints"))
 	set(&s.CompileErrors, f.CompileErrors, src.origin("compileErrors"))
@@ -380,6 +383,7 @@ func (s *Settings) List() []Entry {
 		{"termination", s.Termination.Value, s.Termination.Origin},
 		{"type", s.Type.Value, s.Type.Origin},
 		{"verifyOn", s.VerifyOn.Value, s.VerifyOn.Origin},
+		{"watch", s.Watch.Value, s.Watch.Origin},
 	}
 	for _, t := range s.SectionTypes {
 		entries = append(entries, Entry{"type of section " + t.Section, t.Type.Value, t.Type.Origin})
@@ -422,6 +426,7 @@ func parseEditor(data []byte) (fileLayout, []*Problem) {
 	unsetDefault(&layout.Platform, base.Platform.Value)
 	unsetDefault(&layout.Type, "")
 	unsetDefault(&layout.VerifyOn, base.VerifyOn.Value)
+	unsetDefault(&layout.Watch, base.Watch.Value)
 	unsetDefault(&layout.Termination, base.Termination.Value)
 	unsetDefault(&layout.InlayHints, false)
 	unsetDefault(&layout.CompileErrors, base.CompileErrors.Value)
