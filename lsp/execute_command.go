@@ -21,6 +21,7 @@ var commands = map[string]command{
 	"bpfls.verify":      aboutFile((*server).verify),
 	"bpfls.disassemble": aboutFile((*server).disassemble),
 	"bpfls.doctor":      aboutFile((*server).doctor),
+	"bpfls.object":      aboutFile((*server).object),
 	"bpfls.settings":    aboutFile((*server).effectiveSettings),
 	"bpfls.status":      aboutFile((*server).statusOf),
 	"bpfls.explain":     (*server).explainCode,

@@ -5,6 +5,7 @@ import {
   ExecuteCommandRequest,
   LanguageClient,
   State,
+  type Diagnostic,
   type LanguageClientOptions,
   type ServerOptions,
 } from 'vscode-languageclient/node';
@@ -40,6 +41,11 @@ export class Server implements vscode.Disposable {
       return undefined;
     }
     return (await this.client.sendRequest(ExecuteCommandRequest.type, { command, arguments: args })) as T;
+  }
+
+  /** The protocol's diagnostics as the editor's. */
+  async diagnostics(list: Diagnostic[]): Promise<vscode.Diagnostic[]> {
+    return (await this.client?.protocol2CodeConverter.asDiagnostics(list)) ?? [];
   }
 
   dispose(): void {
