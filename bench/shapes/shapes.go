@@ -46,6 +46,7 @@ var All = []Shape{
 	{Name: "cells", Doc: "512 stack cells written singly, again and again", Make: cells(1)},
 	{Name: "words", Doc: "64 stack cells of eight bytes written singly, again and again", Make: cells(8)},
 	{Name: "copies", Doc: "one register copied to 64 stack cells, again and again", Make: copies(8)},
+	{Name: "copies, diamonds", Doc: "the same, and an if behind every eighth of them", Make: branchedCopies},
 	{Name: "copies, bytes", Doc: "one register copied to ever more stack cells of one byte, in eight frames", Make: spread, Max: 4000},
 	{Name: "headers", Doc: "packet parsers of 100 headers of fixed length", Make: headers(false)},
 	{Name: "headers, lengths", Doc: "packet parsers of 100 headers that tell their lengths", Make: headers(true)},
@@ -348,6 +349,22 @@ func copies(size int) func(int) Program {
 			a.op(store8, fp, r6, int16(-size*(1+i%(512/size))), 0)
 		})
 	}
+}
+
+// branchedCopies is copies with ways that meet.
+func branchedCopies(n int) Program {
+	return until(n, func(a *asm) {
+		a.random(r7)
+		a.random(r6)
+	}, func(a *asm, i int) {
+		a.op(store8, fp, r6, int16(-8*(1+i%64)), 0)
+		if i%8 == 7 {
+			a.op(jgtImm, r7, 0, 2, int32(i&255)) // r7 > i?
+			a.op(movReg, r8, r6, 0, 0)
+			a.op(ja, 0, 0, 1, 0)
+			a.op(movImm, r8, 0, 0, 1)
+		}
+	})
 }
 
 // spread copies one register to n cells of one byte, 500 in each of up to 8 frames.

@@ -230,27 +230,29 @@ func (z *Zone) mirror() {
 }
 
 // members lists the variables by class: those of representative r are
-// list[start[r]:start[r+1]], r among them.
+// list[start[r]:start[r+1]], r among them. sc.classOf gets the class of each.
 func (z *Zone) members(sc *scratch) (list []uint16, start []int32) {
 	n := len(z.vars)
 	sc.classStart = slices.Grow(sc.classStart[:0], n+2)[:n+2]
 	clear(sc.classStart)
 	start = sc.classStart
-	rep := sc.marks(n)
+	rep := slices.Grow(sc.classOf[:0], n)[:n]
+	sc.classOf = rep
 	for i := range rep {
-		rep[i] = uint16(i)
+		rep[i] = twin{uint16(i), uint16(i), Zero}
 	}
 	for _, t := range z.twins {
-		rep[t.at] = t.of
+		rep[t.at] = t
 	}
-	for _, r := range rep {
-		start[r+2]++
+	for i := range rep {
+		start[rep[i].of+2]++
 	}
 	for i := 2; i < len(start); i++ {
 		start[i] += start[i-1]
 	}
 	sc.classList = slices.Grow(sc.classList[:0], n)[:n]
-	for i, r := range rep {
+	for i := range rep {
+		r := rep[i].of
 		sc.classList[start[r+1]] = uint16(i)
 		start[r+1]++
 	}
@@ -279,15 +281,13 @@ func (z *Zone) expand() {
 		return
 	}
 	z.loose = true
-	sc.resetNew()
-	sc.newKeys, sc.newWs = slices.Grow(sc.newKeys, count), slices.Grow(sc.newWs, count)
+	buf := takeBuffer(&sc.large, count)
 	for a := range z.vars {
-		r, ka := z.rep(a)
+		r, ka := int(sc.classOf[a].of), sc.classOf[a].k
 		sc.startDist(len(z.vars))
 		for _, b := range list[start[r]:start[r+1]] {
 			if int(b) != a {
-				_, kb := z.rep(int(b))
-				sc.lower(int(b), kb.sub(ka))
+				sc.lower(int(b), sc.classOf[b].k.sub(ka))
 			}
 		}
 		j, _ := z.find(edgeKey(r, 0))
@@ -304,21 +304,38 @@ func (z *Zone) expand() {
 			}
 			w := z.ws[j].sub(ka)
 			for _, b := range list[start[d]:start[d+1]] {
-				_, kb := z.rep(int(b))
-				sc.lower(int(b), w.add(kb))
+				sc.lower(int(b), w.add(sc.classOf[b].k))
 			}
 		}
 		slices.Sort(sc.hit)
 		for _, b := range sc.hit {
-			sc.add(edgeKey(a, int(b)), sc.dist[b])
+			if w := sc.dist[b]; !tooLarge(w) {
+				buf.keys, buf.ws = append(buf.keys, edgeKey(a, int(b))), append(buf.ws, w)
+			}
 		}
 		if sc.spend(len(sc.hit)) {
 			break
 		}
 	}
 	z.twins = z.twins[:0]
-	z.keys, sc.newKeys = sc.newKeys, z.keys
-	z.ws, sc.newWs = sc.newWs, z.ws
+	sc.small = append(sc.small, edgeBuffer{z.keys, z.ws})
+	z.keys, z.ws = buf.keys, buf.ws
+}
+
+// edgeBuffer is memory for edges.
+type edgeBuffer struct {
+	keys []uint32
+	ws   []Int
+}
+
+// takeBuffer returns an empty buffer for n edges, from those that are left if there is one.
+func takeBuffer(from *[]edgeBuffer, n int) edgeBuffer {
+	var b edgeBuffer
+	if m := len(*from); m > 0 {
+		b = (*from)[m-1]
+		*from = (*from)[:m-1]
+	}
+	return edgeBuffer{slices.Grow(b.keys[:0], n), slices.Grow(b.ws[:0], n)}
 }
 
 // expanded returns z if it has no classes, or else a copy that stores all edges. endOf
@@ -330,6 +347,15 @@ func (z *Zone) expanded() *Zone {
 	t := z.temp()
 	t.expand()
 	return t
+}
+
+// endOf frees z if it is a copy that expanded or unfold made of o.
+func (z *Zone) endOf(o *Zone) {
+	if z != o {
+		z.pool.large = append(z.pool.large, edgeBuffer{z.keys, z.ws})
+		z.keys, z.ws = nil, nil
+		z.release()
+	}
 }
 
 // compact finds classes in a zone with many edges.
@@ -402,14 +428,15 @@ func (z *Zone) compact() {
 		return
 	}
 	slices.SortFunc(z.twins, func(a, b twin) int { return int(a.at) - int(b.at) })
-	out := 0
+	// The zone may be kept for long: it gets a buffer of its new size.
+	buf := takeBuffer(&sc.small, stored)
 	for j, k := range z.keys {
 		if taken[k>>16]|taken[k&0xffff] == 0 {
-			z.keys[out], z.ws[out] = k, z.ws[j]
-			out++
+			buf.keys, buf.ws = append(buf.keys, k), append(buf.ws, z.ws[j])
 		}
 	}
-	z.keys, z.ws = z.keys[:out], z.ws[:out]
+	sc.large = append(sc.large, edgeBuffer{z.keys, z.ws})
+	z.keys, z.ws = buf.keys, buf.ws
 }
 
 // alike reports whether the variable at index d, which is k more than that at i, has just the

@@ -15,6 +15,7 @@ type joinScratch struct {
 	row   []int32 // start of a vertex's edges in both
 	pots  []Int
 	extra [2][]colorEdge
+	ways  [2]ways
 	mark  []uint8
 	flags []uint8
 	up    [4][]uint16
@@ -33,6 +34,19 @@ type colorEdge struct {
 	key   uint32
 	w     Int
 	color uint8
+}
+
+// ways are the edges of one graph over which a search goes on behind its first vertex, by
+// source: those of source v are edges[row[v]:row[v+1]].
+type ways struct {
+	edges []way
+	row   []int32
+}
+
+type way struct {
+	to    uint16
+	color uint8
+	w     Int
 }
 
 const (
@@ -242,13 +256,6 @@ func (z *Zone) unfold(o *Zone) *Zone {
 	return t
 }
 
-// endOf frees z if it is a copy that was made of o.
-func (z *Zone) endOf(o *Zone) {
-	if z != o {
-		z.release()
-	}
-}
-
 // replaceGraph gives z the aligned variables, js.nodes and the given edges.
 func (z *Zone) replaceGraph(sc *scratch, keys []uint32, ws []Int) {
 	sc.keys, sc.ws, z.keys, z.ws = z.keys, z.ws, keys, ws
@@ -339,6 +346,25 @@ func (js *joinScratch) closeSide(sc *scratch, side int, own, other *Zone) {
 	js.extra[side] = js.chromaticClosure(sc, g, n)
 }
 
+func (w *ways) start(n int) {
+	w.edges = w.edges[:0]
+	w.row = slices.Grow(w.row[:0], n+1)[:0]
+}
+
+// add appends an edge; they come in the order of their keys.
+func (w *ways) add(e *colorEdge) {
+	for s := int(e.key >> 16); len(w.row) <= s; {
+		w.row = append(w.row, int32(len(w.edges)))
+	}
+	w.edges = append(w.edges, way{uint16(e.key), e.color, e.w})
+}
+
+func (w *ways) finish(n int) {
+	for len(w.row) <= n {
+		w.row = append(w.row, int32(len(w.edges)))
+	}
+}
+
 // rows computes where the edges of each source start.
 func (js *joinScratch) rows(g []colorEdge, n int) {
 	js.row = slices.Grow(js.row[:0], n+1)[:n+1]
@@ -359,14 +385,20 @@ func (js *joinScratch) rows(g []colorEdge, n int) {
 // al., section 5.3). js.pots satisfies all edges.
 func (js *joinScratch) chromaticClosure(sc *scratch, g []colorEdge, n int) []colorEdge {
 	js.rows(g, n)
-	// Colours that leave a vertex.
+	// Colours that leave a vertex, and the edges of each: where many variables are equal
+	// nearly all edges have one colour and the others are the ones that are looked for.
 	js.flags = slices.Grow(js.flags[:0], n)[:n]
 	clear(js.flags)
+	js.ways[0].start(n)
+	js.ways[1].start(n)
 	for i := range g {
-		if g[i].color != grey {
-			js.flags[g[i].key>>16] |= g[i].color
+		if c := g[i].color; c != grey {
+			js.flags[g[i].key>>16] |= c
+			js.ways[c-black].add(&g[i])
 		}
 	}
+	js.ways[0].finish(n)
+	js.ways[1].finish(n)
 	js.mark = slices.Grow(js.mark[:0], n)[:n]
 	sc.resetNew()
 	for src := range n {
@@ -384,22 +416,25 @@ func (js *joinScratch) chromaticClosure(sc *scratch, g []colorEdge, n int) []col
 		if !worth {
 			continue
 		}
-		js.search(sc, g, src, n, func(v int) uint8 {
-			if m := js.mark[v]; m != grey {
-				return grey ^ m
+		js.search(sc, g, src, n, func(v int) *ways {
+			switch js.mark[v] {
+			case black:
+				return &js.ways[white-black]
+			case white:
+				return &js.ways[0]
 			}
-			return 0
-		}, func(v int, e uint8) uint8 { return e }, true)
+			return nil
+		}, func(v int, e uint8) uint8 { return e })
 	}
 	return sc.mergeColored(g)
 }
 
 // search runs Dijkstra's algorithm from src over reduced costs and notes in sc the edges
 // src -> v that are missing or longer than the way found. A vertex is left over the edges
-// with a colour in leave(v); whoever is reached over an edge of colour c from v gets
+// of leave(v), if that is not nil; whoever is reached over an edge of colour c from v gets
 // the mark arrive(v, c), ored over all shortest ways found before it is left.
-func (js *joinScratch) search(sc *scratch, g []colorEdge, src, n int, leave func(v int) uint8,
-	arrive func(v int, c uint8) uint8, exact bool) {
+func (js *joinScratch) search(sc *scratch, g []colorEdge, src, n int, leave func(v int) *ways,
+	arrive func(v int, c uint8) uint8) {
 	sc.startDist(n)
 	sc.heap.reset(n)
 	h, pots := &sc.heap, js.pots
@@ -419,17 +454,15 @@ func (js *joinScratch) search(sc *scratch, g []colorEdge, src, n int, leave func
 		if i, ok := slices.BinarySearchFunc(direct, k, func(e colorEdge, k uint32) int { return int(e.key) - int(k) }); !ok || w.Less(direct[i].w) {
 			sc.add(k, w)
 		}
-		allowed := leave(v)
-		if allowed == 0 {
+		on := leave(v)
+		if on == nil {
 			continue
 		}
-		out := g[js.row[v]:js.row[v+1]]
-		sc.spend(len(out))
-		for _, e := range out {
-			if exact && e.color != allowed || !exact && e.color&allowed == 0 {
-				continue
-			}
-			d := int(e.key & 0xffff)
+		out := on.edges[on.row[v]:on.row[v+1]]
+		sc.spend(1 + len(out))
+		for i := range out {
+			e := &out[i]
+			d := int(e.to)
 			c := cost.add(e.w).sub(pots[d])
 			switch {
 			case sc.seen[d] != sc.stamp || c.Less(sc.dist[d]):
@@ -552,23 +585,29 @@ func (z *Zone) Widen(o *Zone) {
 		// Close from unstable vertices over unstable vertices.
 		js.rows(g, n)
 		js.mark = slices.Grow(js.mark[:0], n)[:n]
+		all := &js.ways[0]
+		all.start(n)
+		for i := range g {
+			all.add(&g[i])
+		}
+		all.finish(n)
 		sc.resetNew()
 		const fromUnstable, fromStable = 0, 1
 		for src := range n {
 			if js.flags[src] == 0 {
 				continue
 			}
-			js.search(sc, g, src, n, func(v int) uint8 {
+			js.search(sc, g, src, n, func(v int) *ways {
 				if js.mark[v] == fromStable {
-					return 0
+					return nil
 				}
-				return grey
+				return all
 			}, func(v int, c uint8) uint8 {
 				if js.flags[v] == 0 {
 					return fromStable
 				}
 				return fromUnstable
-			}, false)
+			})
 		}
 		g = sc.mergeColored(g)
 	}

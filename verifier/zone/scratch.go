@@ -21,11 +21,13 @@ type scratch struct {
 
 	// Of classes.
 	classList          []uint16
+	classOf            []twin // the class of each variable, itself included
 	classStart         []int32
 	rowStart, colStart []int32
 	byDest             []int32
-	classFrom          int // stored edges from which on there are classes; 0: the default
-	mostEdges          int // more than these are not stored; 0: any number
+	large, small       []edgeBuffer // of zones that store all edges, and that have classes
+	classFrom          int          // stored edges from which on there are classes; 0: the default
+	mostEdges          int          // more than these are not stored; 0: any number
 	tooMany            bool
 
 	stop    func() bool // see Pool.StopWhen
