@@ -328,6 +328,14 @@ type edgeBuffer struct {
 	ws   []Int
 }
 
+// giveLarge keeps a buffer for the next zone that stores all edges. There are never more
+// than a few of these at once.
+func (sc *scratch) giveLarge(b edgeBuffer) {
+	if len(sc.large) < 4 {
+		sc.large = append(sc.large, b)
+	}
+}
+
 // takeBuffer returns an empty buffer for n edges, from those that are left if there is one.
 func takeBuffer(from *[]edgeBuffer, n int) edgeBuffer {
 	var b edgeBuffer
@@ -352,8 +360,10 @@ func (z *Zone) expanded() *Zone {
 // endOf frees z if it is a copy that expanded or unfold made of o.
 func (z *Zone) endOf(o *Zone) {
 	if z != o {
-		z.pool.large = append(z.pool.large, edgeBuffer{z.keys, z.ws})
-		z.keys, z.ws = nil, nil
+		sc := z.scratchFor()
+		sc.giveLarge(edgeBuffer{z.keys, z.ws})
+		b := takeBuffer(&sc.small, 0)
+		z.keys, z.ws = b.keys, b.ws
 		z.release()
 	}
 }
@@ -428,14 +438,20 @@ func (z *Zone) compact() {
 		return
 	}
 	slices.SortFunc(z.twins, func(a, b twin) int { return int(a.at) - int(b.at) })
-	// The zone may be kept for long: it gets a buffer of its new size.
-	buf := takeBuffer(&sc.small, stored)
+	// The zone may be kept for long: it gets a buffer of its new size if that is much less.
+	inPlace := cap(z.keys) <= 4*stored+8*defaultClassEdges
+	buf := edgeBuffer{z.keys[:0], z.ws[:0]}
+	if !inPlace {
+		buf = takeBuffer(&sc.small, stored)
+	}
 	for j, k := range z.keys {
 		if taken[k>>16]|taken[k&0xffff] == 0 {
 			buf.keys, buf.ws = append(buf.keys, k), append(buf.ws, z.ws[j])
 		}
 	}
-	sc.large = append(sc.large, edgeBuffer{z.keys, z.ws})
+	if !inPlace {
+		sc.giveLarge(edgeBuffer{z.keys, z.ws})
+	}
 	z.keys, z.ws = buf.keys, buf.ws
 }
 
