@@ -9,48 +9,6 @@ import (
 	"bpfls/verifier"
 )
 
-// definitions returns the instructions that may have set a register, or 8 bytes of the
-// stack at a negative offset, before a slot; ^slot stands for the beginning of the
-// function at slot. It reports false where not all are known.
-func (n *Namer) definitions(slot, what int) ([]int, bool) {
-	from := n.e.predecessors()
-	var defs []int
-	seen := map[int]bool{}
-	work := []int{slot}
-	for len(work) > 0 {
-		at := work[len(work)-1]
-		work = work[:len(work)-1]
-		if n.e.functionEntry(at) && !slices.Contains(defs, ^at) {
-			defs = append(defs, ^at)
-		}
-		for _, f := range from[at] {
-			s := int(f)
-			if seen[s] {
-				continue
-			}
-			seen[s] = true
-			if n.budget--; n.budget <= 0 {
-				return nil, false
-			}
-			set, clobbered := sets(n.e.insts[s], what)
-			switch {
-			case clobbered:
-				return nil, false
-			case set:
-				defs = append(defs, s)
-			default:
-				work = append(work, s)
-			}
-		}
-	}
-	return defs, true
-}
-
-// functionEntry reports whether a slot is the beginning of a function of the program.
-func (e *explainer) functionEntry(slot int) bool {
-	return slot == 0 || slices.ContainsFunc(e.Program.Subs, func(sub elfbpf.Subprogram) bool { return sub.Slot == slot })
-}
-
 // mapLoaded returns the name of the map whose address an instruction loads: the one
 // that its relocation names. Descriptors do not tell, as equal maps may share one.
 func (e *explainer) mapLoaded(slot int, in isa.Inst) string {
@@ -95,32 +53,6 @@ func sets(in isa.Inst, what int) (set, clobbered bool) {
 	return writes(in, what), false
 }
 
-// behind returns the slots between two: those on a way from after d to u that does not
-// pass d again, u among them. It reports false where they are too many.
-func (n *Namer) behind(d, u int) ([]int, bool) {
-	key := [2]int{d, u}
-	if s, ok := n.between[key]; ok {
-		return s, s != nil
-	}
-	n.between[key] = nil
-	from := n.e.predecessors()
-	slots := []int{u}
-	seen := map[int]bool{u: true, d: true}
-	for i := 0; i < len(slots); i++ {
-		for _, f := range from[slots[i]] {
-			if s := int(f); !seen[s] {
-				if n.budget--; n.budget <= 0 {
-					return nil, false
-				}
-				seen[s] = true
-				slots = append(slots, s)
-			}
-		}
-	}
-	n.between[key] = slots
-	return slots, true
-}
-
 // stable reports whether an expression that was true before slot d, or as the result
 // of d, still is before slot u: the variables that it reads are in scope there and were
 // not changed on the way, nor was the memory. entry: d is the beginning of a function.
@@ -132,11 +64,12 @@ func (n *Namer) stable(t *term, d, u int, entry bool) bool {
 	if !ok {
 		return false
 	}
+	list := slots.list
 	if entry {
-		slots = append(slots, d)
+		list = append(slices.Clip(list), int32(d))
 	}
 	for _, x := range t.uses {
-		if x.variable != nil && !n.sameVariable(x, d, u, slots) || x.variable == nil && !n.sameMemory(x, u, slots) {
+		if x.variable != nil && !n.sameVariable(x, d, u, list, slots) || x.variable == nil && !n.sameMemory(x, u, list) {
 			return false
 		}
 	}
@@ -144,17 +77,17 @@ func (n *Namer) stable(t *term, d, u int, entry bool) bool {
 }
 
 // sameVariable reports whether a variable has at all of the slots the value that it had
-// at d, in a register.
-func (n *Namer) sameVariable(x use, d, u int, slots []int) bool {
+// at d, in a register; between is what lies between d and u.
+func (n *Namer) sameVariable(x use, d, u int, slots []int32, between *slotSet) bool {
 	v := x.variable
 	inScope := false
 	n.visible(u, func(_ int, w *elfbpf.Variable) { inScope = inScope || w == v })
 	if !inScope || x.once {
 		return inScope
 	}
-	var set map[int]bool
 	gap := false
-	for _, s := range slots {
+	for _, slot := range slots {
+		s := int(slot)
 		_, offset := n.e.address(s)
 		locations := v.Locations(offset)
 		if len(locations) == 0 {
@@ -173,17 +106,11 @@ func (n *Namer) sameVariable(x use, d, u int, slots []int) bool {
 		case len(locations) > 1:
 			return false
 		}
-		if set == nil {
-			set = map[int]bool{}
-			for _, s := range slots {
-				set[s] = true
-			}
-		}
 		plus := int64(0)
 		if l.Kind == elfbpf.IsSum {
 			plus = l.Offset
 		}
-		if plus != x.plus || !n.sameValue(s, l.Register, d, x.reg, x.slot, set) {
+		if plus != x.plus || !n.sameValue(s, l.Register, d, x.reg, x.slot, between) {
 			return false
 		}
 	}
@@ -192,11 +119,12 @@ func (n *Namer) sameVariable(x use, d, u int, slots []int) bool {
 
 // sameValue reports whether a register holds before slot s what another one held before
 // slot d; between is what lies between them.
-func (n *Namer) sameValue(s, reg, d, was, read int, between map[int]bool) bool {
+func (n *Namer) sameValue(s, reg, d, was, read int, between *slotSet) bool {
 	if reg == was && read == d {
 		// Nothing between wrote it.
 		written := false
-		for b := range between {
+		for _, b := range between.list {
+			b := int(b)
 			if b != s || b == s && n.reaches(s, between) {
 				if set, clobbered := sets(n.e.insts[b], reg); set || clobbered {
 					written = true
@@ -214,13 +142,13 @@ func (n *Namer) sameValue(s, reg, d, was, read int, between map[int]bool) bool {
 		return false
 	}
 	b, ok := n.root(read, was)
-	return ok && a == b && (a < 0 || !between[a])
+	return ok && a == b && (a < 0 || !between.has(a))
 }
 
 // reaches reports whether a slot is on a circle of the slots between.
-func (n *Namer) reaches(s int, between map[int]bool) bool {
-	for _, f := range n.e.predecessors()[s] {
-		if between[int(f)] {
+func (n *Namer) reaches(s int, between *slotSet) bool {
+	for _, f := range n.e.flow().before(s) {
+		if between.has(int(f)) {
 			return true
 		}
 	}
@@ -257,9 +185,10 @@ func (n *Namer) root(slot, reg int) (int, bool) {
 
 // sameMemory reports whether memory that was read at x.slot is the same at all of the
 // slots: nothing that may hit it was written on the way.
-func (n *Namer) sameMemory(x use, u int, slots []int) bool {
+func (n *Namer) sameMemory(x use, u int, slots []int32) bool {
 	stack := n.e.insts[x.slot].Src == isa.R10
-	for _, s := range slots {
+	for _, slot := range slots {
+		s := int(slot)
 		if s == u {
 			continue
 		}

@@ -95,11 +95,26 @@ func (e *explainer) stopped() bool { return e.Stop != nil && e.Stop() }
 
 func newExplainer(in Input) *explainer {
 	e := &explainer{Input: in, texts: map[string]*source{}}
-	e.insts, _ = isa.Decode(in.Program.Code)
+	if in.Result != nil {
+		if g := in.Result.Graph(); g != nil {
+			e.insts = g.Insts
+		}
+	}
+	if e.insts == nil {
+		e.insts, _ = isa.Decode(in.Program.Code)
+	}
 	if len(e.insts) < len(in.Program.Code) {
 		e.insts = append(e.insts, make([]isa.Inst, len(in.Program.Code)-len(e.insts))...)
 	}
 	return e
+}
+
+// slices returns the maker of the slices of the program's findings.
+func (e *explainer) slices() *verifier.Slicer {
+	if e.slicer == nil {
+		e.slicer = e.Result.Slicer()
+	}
+	return e.slicer
 }
 
 // explainer holds what the findings of one program have in common.
@@ -109,7 +124,9 @@ type explainer struct {
 	causes int              // checks whose cause was looked for
 	slicer *verifier.Slicer // made when first asked
 	texts  map[string]*source
-	from   [][]int32                      // by slot: the slots that control comes from; made when first asked
+	from   *flow                          // made when first asked
+	heads  []int32                        // by slot: see blocks
+	writes []uint16                       // by slot: see effects
 	scoped map[int][]*elfbpf.Scope        // by slot
 	relocs map[string][]elfbpf.Relocation // by section
 	names  *Namer                         // made when first asked
@@ -250,8 +267,15 @@ func (e *explainer) lines() (facts []LineFacts, total int) {
 		file string
 		line int
 	}
-	index := map[key]int{}
+	most := min(len(e.Program.Lines), len(e.insts)) // lines that begin somewhere
+	facts = make([]LineFacts, 0, most/2)
+	index := make(map[key]int32, most/2)
+	var last key // most instructions are of the line of the one before
+	at := int32(-1)
+	of := make([]int32, len(e.insts)) // by slot: index in facts, or -1
+	counts := []int32{}
 	for slot := range e.insts {
+		of[slot] = -1
 		if e.insts[slot].Slots == 0 && slot > 0 && e.insts[slot-1].Slots == 2 {
 			continue
 		}
@@ -264,19 +288,35 @@ func (e *explainer) lines() (facts []LineFacts, total int) {
 		if !ok || l.Line == 0 {
 			continue
 		}
-		k := key{l.File, l.Line}
-		i, ok := index[k]
-		if !ok {
-			i = len(facts)
-			index[k] = i
-			facts = append(facts, LineFacts{File: e.path(l.File), Line: l.Line, Unreachable: true})
+		if k := (key{l.File, l.Line}); at < 0 || k != last {
+			i, ok := index[k]
+			if !ok {
+				i = int32(len(facts))
+				index[k] = i
+				facts = append(facts, LineFacts{File: e.path(l.File), Line: l.Line, Unreachable: true})
+				counts = append(counts, 0)
+			}
+			at, last = i, k
 		}
-		f := &facts[i]
-		f.Slots = append(f.Slots, slot)
+		of[slot] = at
+		counts[at]++
+		f := &facts[at]
 		f.Checks += checks
 		f.Proven += proven
 		if reached {
 			f.Unreachable = false
+		}
+	}
+	// The lines share the memory of their slots.
+	n := int32(0)
+	slots := make([]int, len(e.insts))
+	for i := range facts {
+		facts[i].Slots = slots[n : n : n+counts[i]]
+		n += counts[i]
+	}
+	for slot, i := range of {
+		if i >= 0 {
+			facts[i].Slots = append(facts[i].Slots, slot)
 		}
 	}
 	return facts, total

@@ -341,14 +341,14 @@ func (w *factWriter) checkedAt(size int64) int {
 		s := w.before(slot)
 		return s != nil && !s.PacketSize().LoInf && s.PacketSize().Lo >= size
 	}
-	from := w.predecessors()
+	from := w.flow()
 	seen := map[int]bool{w.point.Slot: true}
 	work := []int{w.point.Slot}
 	found := 0
 	for len(work) > 0 {
 		slot := work[len(work)-1]
 		work = work[:len(work)-1]
-		for _, f := range from[slot] {
+		for _, f := range from.before(slot) {
 			at := int(f)
 			if seen[at] || w.before(at) == nil {
 				continue

@@ -38,6 +38,7 @@ func (e *explainer) findings() []Finding {
 	expression := map[checkID]int{} // the same without the path: inlined copies share their C expression
 	wrong := map[[2]int]int{}       // slot, register: the finding about what the register holds
 	roots := map[string]int{}       // what made the check fail: later uses of the same value
+	places := map[spot]int{}        // what fails where in the source
 	for i := range all {
 		u := &all[i]
 		if u.root != nil {
@@ -66,9 +67,16 @@ func (e *explainer) findings() []Finding {
 			out[j].Consequences++
 			continue
 		}
+		d.place, d.excerpt, d.text = d.underlined()
+		if j, ok := places[d.spot()]; ok && d.place.Column < d.place.EndColumn {
+			// Another copy of the expression, or another part of it.
+			belongs[u.id], expression[here] = j, j
+			e.anotherCall(&out[j], u.point)
+			continue
+		}
 		f := d.finding()
 		n := len(out)
-		roots[d.because], belongs[u.id], expression[here] = n, n, n
+		roots[d.because], belongs[u.id], expression[here], places[d.spot()] = n, n, n, n
 		wrong[[2]int{u.id.slot, int(u.check.Reg)}] = n
 		out = append(out, f)
 	}
@@ -169,7 +177,7 @@ func label(p verifier.Point) string {
 // describe prepares what is said of an unproven check.
 func (e *explainer) describe(u *unproven) *describer {
 	in := e.insts[u.point.Slot]
-	state := e.Result.Before(u.point)
+	state := e.slices().Before(u.point)
 	if state != nil && state.Bottom() {
 		state = nil
 	}
@@ -185,6 +193,32 @@ func (e *explainer) describe(u *unproven) *describer {
 	return d
 }
 
+// spot is what fails where: checks of one spot are one finding, whether the compiler
+// made several accesses of one expression or several copies of it.
+type spot struct {
+	code  string
+	place Range
+	mode  verifier.AccessMode
+	types verifier.TypeSet
+}
+
+func (d *describer) spot() spot { return spot{d.code, d.place, d.u.check.Mode, d.value.Types} }
+
+// anotherCall relates a finding to the inlined call through which the same expression
+// fails at another point.
+func (e *explainer) anotherCall(f *Finding, p verifier.Point) {
+	calls := append(e.inlineCallers(p.Slot), e.callers(p, "called from here")...)
+	for _, c := range calls {
+		if slices.ContainsFunc(f.Related, func(r Related) bool { return r.Range == c.Range }) {
+			continue
+		}
+		if len(f.Related) < maxRelated {
+			f.Related = append(f.Related, Related{c.Range, "fails here too, " + c.Message})
+		}
+		return
+	}
+}
+
 // finding explains the check.
 func (d *describer) finding() Finding {
 	f := Finding{
@@ -196,7 +230,7 @@ func (d *describer) finding() Finding {
 		CallPath:        d.u.point.CallPath,
 		VerifierMessage: d.u.label + ": " + d.u.message,
 	}
-	f.Range, f.Text, d.text = d.place()
+	f.Range, f.Text = d.place, d.excerpt
 	f.Message = d.message()
 	f.Related = append(d.history(&f), d.placeNotes(d.u.point.Slot, f.Range)...)
 	f.MissingFact = d.missing
@@ -228,7 +262,7 @@ func (e *explainer) uses(f *Finding) (n int) {
 	}
 	at, known := e.Program.Line(f.Instruction)
 	free := e.reachable(f.Instruction) // without passing the finding's instruction
-	var guards []map[int]bool
+	var guards [][]bool
 	for slot, in := range e.insts {
 		if free[slot] || slot == f.Instruction || in.Kind != isa.Jump || !in.Cond || !in.UseImm || in.Imm != 0 || len(guards) > 16 {
 			continue

@@ -44,10 +44,7 @@ func (d *describer) slice() []verifier.Step {
 	if !d.sliced {
 		d.sliced = true
 		if d.Result != nil {
-			if d.slicer == nil {
-				d.slicer = d.Result.Slicer()
-			}
-			d.steps = d.slicer.Slice(d.u.point, d.u.check)
+			d.steps = d.slices().Slice(d.u.point, d.u.check)
 		}
 	}
 	return d.steps

@@ -21,7 +21,9 @@ type describer struct {
 	state   verifier.State // before the instruction; nil where it is not known
 	value   verifier.Value // of the checked register
 	code    string
-	text    string    // C text of the range
+	place   Range     // what is underlined
+	excerpt string    // the lines there
+	text    string    // C text of the place
 	related []Related // what belongs to the message itself
 	missing string
 	because string          // see cause
@@ -29,8 +31,8 @@ type describer struct {
 	sliced  bool
 }
 
-// place chooses what to underline.
-func (d *describer) place() (Range, string, string) {
+// underlined chooses what to underline: the place, its lines and its C text.
+func (d *describer) underlined() (Range, string, string) {
 	slot, c := d.u.point.Slot, d.u.check
 	write := 0
 	if d.in.Kind == isa.Store || d.in.Kind == isa.Atomic {

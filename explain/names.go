@@ -24,9 +24,6 @@ type Name struct {
 // String returns the expression.
 func (n Name) String() string { return n.Expr }
 
-// Unnamed words a register that has no name: "a value that was optimised away (r1)".
-func Unnamed(reg int) string { return fmt.Sprintf("a value that was optimised away (r%d)", reg) }
-
 // Namer finds the names of a program's registers and memory. A name is true at the
 // instruction that it was asked for, before the instruction runs: the expression,
 // evaluated there, has the value of the register; of a call, the name tells which
@@ -35,8 +32,11 @@ func Unnamed(reg int) string { return fmt.Sprintf("a value that was optimised aw
 // is not safe for use by several goroutines.
 type Namer struct {
 	e        *explainer
-	known    map[place]*term // nil while it is looked for, and where there is none
-	between  map[[2]int][]int
+	known    map[place]*term     // nil while it is looked for, and where there is none
+	between  map[[2]int]*slotSet // nil: too many
+	defined  map[place][]int     // nil: not all are known
+	scratch  marks
+	work     []int32
 	assigned map[*elfbpf.Variable]bool // whether it is assigned to more than once
 	depth    int
 	budget   int
@@ -52,7 +52,7 @@ func NewNamer(in Input) *Namer { return newExplainer(in).namer() }
 // namer returns the namer of a program, which is made when it is first asked for.
 func (e *explainer) namer() *Namer {
 	if e.names == nil {
-		e.names = &Namer{e: e, known: map[place]*term{}, between: map[[2]int][]int{}, assigned: map[*elfbpf.Variable]bool{}}
+		e.names = &Namer{e: e, known: map[place]*term{}, between: map[[2]int]*slotSet{}, defined: map[place][]int{}, assigned: map[*elfbpf.Variable]bool{}}
 	}
 	return e.names
 }

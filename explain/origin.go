@@ -15,40 +15,10 @@ func sortedKeys[V any](m map[string]V) []string {
 	return keys
 }
 
-// predecessors returns, by slot, the slots that control comes from within a
-// function: calls of local functions fall through.
-func (e *explainer) predecessors() [][]int32 {
-	if e.from != nil {
-		return e.from
-	}
-	e.from = make([][]int32, len(e.insts))
-	edge := func(from, to int) {
-		if to >= 0 && to < len(e.from) {
-			e.from[to] = append(e.from[to], int32(from))
-		}
-	}
-	for slot, in := range e.insts {
-		if in.Slots == 0 {
-			continue
-		}
-		switch {
-		case in.Kind == isa.Exit:
-		case in.Kind == isa.Jump:
-			edge(slot, int(in.Target))
-			if in.Cond {
-				edge(slot, slot+1)
-			}
-		default:
-			edge(slot, slot+int(in.Slots))
-		}
-	}
-	return e.from
-}
-
 // reachable returns the slots of the program's own function that are reached from
 // its beginning without passing one instruction.
-func (e *explainer) reachable(without int) map[int]bool {
-	seen := map[int]bool{}
+func (e *explainer) reachable(without int) []bool {
+	seen := make([]bool, len(e.insts))
 	work := []int{0}
 	for len(work) > 0 {
 		slot := work[len(work)-1]
@@ -57,7 +27,7 @@ func (e *explainer) reachable(without int) map[int]bool {
 			continue
 		}
 		seen[slot] = true
-		in := e.insts[slot]
+		in := &e.insts[slot]
 		switch {
 		case in.Kind == isa.Exit || in.Slots == 0:
 		case in.Kind == isa.Jump && !in.Cond:
@@ -75,48 +45,34 @@ func (e *explainer) reachable(without int) map[int]bool {
 // every way that leads there. Copies between registers, offsets added to pointers
 // and spills to the stack are followed.
 func (e *explainer) origin(slot, reg int) (call int, ok bool) {
-	// What is followed is a register, or 8 bytes of the stack at a negative offset.
-	type place struct{ slot, what int }
 	if reg < 0 || reg > 9 {
 		return 0, false
 	}
-	from := e.predecessors()
+	n := e.namer()
+	n.budget = mostNameWork
 	call = -1
-	seen := map[place]bool{}
-	work := []place{{slot, reg}}
-	for len(work) > 0 && len(seen) < 100_000 {
-		at := work[len(work)-1]
-		work = work[:len(work)-1]
-		if seen[at] {
-			continue
+	places := []place{{slot, reg}}
+	for i := 0; i < len(places) && i < mostOrigins; i++ {
+		at := places[i]
+		defs, ok := n.definitions(at.slot, at.what)
+		if !ok {
+			return 0, false
 		}
-		seen[at] = true
-		if len(from[at.slot]) == 0 {
-			return 0, false // the function's beginning: an argument
-		}
-		for _, f := range from[at.slot] {
+		for _, d := range defs {
+			if d < 0 {
+				return 0, false // an argument
+			}
 			what := at.what
-			in := e.insts[f]
+			in := e.insts[d]
 			switch {
-			case isCall(in) || in.Kind == isa.CallLocal:
-				if what == 0 && in.Kind != isa.CallLocal {
-					if call >= 0 && call != int(f) {
-						return 0, false
-					}
-					call = int(f)
-					continue
-				}
-				if what >= 0 && what <= 5 {
+			case isCall(in):
+				if call >= 0 && call != d {
 					return 0, false
 				}
-			case in.Kind == isa.Store && what < 0:
-				if in.Dst == isa.R10 && int(in.Off) == what {
-					if in.UseImm || in.Width != 8 {
-						return 0, false
-					}
-					what = int(in.Src)
-				}
-			case what < 0 || !writes(in, what):
+				call = d
+				continue
+			case in.Kind == isa.Store && !in.UseImm:
+				what = int(in.Src)
 			case in.Kind == isa.Bin && isa.BinOp(in.Op) == isa.Mov && in.Is64 && !in.UseImm:
 				what = int(in.Src)
 			case in.Kind == isa.Bin && (isa.BinOp(in.Op) == isa.Add || isa.BinOp(in.Op) == isa.Sub) && in.Is64:
@@ -129,11 +85,16 @@ func (e *explainer) origin(slot, reg int) (call int, ok bool) {
 			if what == 10 {
 				return 0, false
 			}
-			work = append(work, place{int(f), what})
+			if next := (place{d, what}); !slices.Contains(places, next) {
+				places = append(places, next)
+			}
 		}
 	}
-	return call, call >= 0
+	return call, call >= 0 && len(places) <= mostOrigins
 }
+
+// mostOrigins bounds the places that the origin of a value is followed through.
+const mostOrigins = 256
 
 // writes reports whether an instruction that is no call changes a register.
 func writes(in isa.Inst, reg int) bool {

@@ -125,14 +125,17 @@ type Slicer struct {
 	share  int                  // work for one slice
 	least  int                  // work that each slice may take, if nothing is left
 	left   int                  // work for all slices
+
+	seen  map[sliceAt]bool // memory for the next slice
+	queue []sliceAt
 }
 
 // Slicer returns a Slicer for the result.
 func (r *Result) Slicer() *Slicer {
-	s := &Slicer{r: r}
+	s := &Slicer{r: r, seen: map[sliceAt]bool{}}
 	if a := r.analysis; a != nil && a.run != nil {
-		s.left = 4_000 + workPerNode*a.run.visits/24
-		s.share, s.least = s.left/3, 200
+		s.left = 1_500 + a.run.visits/16
+		s.share, s.least = s.left/3, 120
 	}
 	return s
 }
@@ -153,25 +156,51 @@ func (x *Slicer) Slice(p Point, c Check) []Step {
 	if c.Kind == CheckLoopCount {
 		from = a.run
 	}
-	if x.run != from || len(x.states) > 4096 {
-		for _, st := range x.states {
-			from.drop(&st)
-		}
-		x.run, x.states = from, map[cfg.NodeID]state{}
-	}
+	x.of(from)
 	start := max(min(x.share, x.left), x.least)
-	s := &slicer{run: from, maps: int64(x.r.mapShift), seen: map[sliceAt]bool{}, states: x.states, work: start}
+	clear(x.seen)
+	s := &slicer{run: from, maps: int64(x.r.mapShift), seen: x.seen, queue: x.queue[:0], states: x.states, work: start}
 	steps := s.slice(id, &c)
+	x.queue = s.queue
 	x.left -= start - s.work
 	return steps
+}
+
+// Before is Result.Before. The state is kept for slices to the same point.
+func (x *Slicer) Before(p Point) State {
+	a := x.r.analysis
+	if a == nil {
+		return bottomView{}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	id := a.node(p)
+	if id == cfg.NoNode {
+		return bottomView{}
+	}
+	x.of(a.behind())
+	s := &slicer{run: x.run, maps: int64(x.r.mapShift), states: x.states, work: maxSliceWork}
+	return x.r.shown(x.run.view(s.at(id), id))
+}
+
+// of makes the states that are kept those of a run.
+func (x *Slicer) of(from *run) {
+	if x.run == from && len(x.states) <= mostSliceStates {
+		return
+	}
+	for _, st := range x.states {
+		from.drop(&st)
+	}
+	x.run, x.states = from, map[cfg.NodeID]state{}
 }
 
 // The bounds of a slice.
 const (
 	maxSliceWork  = 400_000
 	maxSliceSteps = 256
-	workPerNode   = 20  // of running a node, where looking at one is 1
 	maxFollow     = 400 // nodes on the ways from a join to the check
+
+	mostSliceStates = 4096 // that a Slicer keeps
 )
 
 // subject is a Subject with stack bytes counted from the lowest one of all frames.
@@ -202,10 +231,13 @@ type slicer struct {
 // at returns the state before a node. It belongs to the slicer. It is bottom where no
 // work is left for it.
 func (s *slicer) at(id cfg.NodeID) *state {
+	if !s.inner[id] || s.pre[id].z != nil {
+		return &s.pre[id]
+	}
 	if st, ok := s.states[id]; ok {
 		return &st
 	}
-	// States inside a chain are computed from its start: keep all of them.
+	// States inside a chain are computed from the last one that is known.
 	start := id
 	for s.inner[start] && s.pre[start].z == nil {
 		if _, ok := s.states[start]; ok {
@@ -215,35 +247,39 @@ func (s *slicer) at(id cfg.NodeID) *state {
 	}
 	st, ok := s.states[start]
 	if !ok {
-		st = s.pre[start].share()
-		s.states[start] = st
+		st = s.pre[start]
 	}
+	st = st.share()
 	for n := start; n != id; n = s.next[n] {
 		if s.work <= 0 {
+			s.drop(&st)
 			return new(state)
 		}
 		if s.fail[n] != nil && !s.assuming {
+			s.drop(&st)
 			st = s.post[n].share() // what is known behind a failure is kept there
 		} else {
-			st = st.share()
 			s.runNode(&st, n, nil)
 		}
-		s.states[s.next[n]] = st
 	}
+	s.states[id] = st
 	return &st
 }
+
+// workOn is what running a node on a state counts, where looking at one counts 1.
+func workOn(st *state) int { return st.size() / 12 }
 
 // runNode runs a node as advance does, but records nothing. failed, if not nil, is told
 // which checks could not be proven.
 func (s *slicer) runNode(st *state, id cfg.NodeID, failed func(check int)) {
 	s.suppose(st, id)
-	s.work -= workPerNode
+	s.work -= workOn(st)
 	if st.bottom() {
 		return
 	}
 	checks := s.g.Checks(id)
-	if s.g.Kind(id) == cfg.Counter {
-		checks = nil
+	if s.g.Kind(id) == cfg.Counter || failed == nil && s.assuming && len(s.missed[id]) == 0 {
+		checks = nil // those hold in all states
 	}
 	for i := range checks {
 		c := &checks[i]
@@ -267,12 +303,65 @@ func (s *slicer) runNode(st *state, id cfg.NodeID, failed func(check int)) {
 	}
 }
 
-// behindNode returns the state behind a node; the caller drops it.
-func (s *slicer) behindNode(id cfg.NodeID) state {
-	if s.next[id] == cfg.NoNode || s.fail[id] != nil {
-		return s.post[id].share()
+// before returns what is known of x before a node. Most often a state that is kept tells:
+// the one before the node's chain or behind it, if nothing between has to do with x.
+func (s *slicer) before(id cfg.NodeID, x subject) Value { return s.value(s.stateOf(id, x), x) }
+
+// behind returns what is known of x behind a node.
+func (s *slicer) behind(id cfg.NodeID, x subject) Value { return s.value(s.stateBehind(id, x), x) }
+
+// stateOf returns a state that knows of x, and of x and the packet's size, what is known
+// before a node. It belongs to the slicer.
+func (s *slicer) stateOf(id cfg.NodeID, x subject) *state {
+	if len(s.assumptions) > 0 {
+		return s.at(id)
 	}
-	return s.at(s.next[id]).share()
+	for n := id; ; {
+		if st, ok := s.states[n]; ok {
+			return &st
+		}
+		if !s.inner[n] || s.pre[n].z != nil {
+			return &s.pre[n]
+		}
+		if n = s.g.Predecessors(n)[0]; s.changes(n, x) {
+			break
+		}
+	}
+	for n := id; !s.changes(n, x); {
+		next := s.next[n]
+		if next == cfg.NoNode {
+			return &s.post[n]
+		}
+		n = next
+		if st, ok := s.states[n]; ok {
+			return &st
+		}
+		if s.pre[n].z != nil {
+			return &s.pre[n]
+		}
+	}
+	return s.at(id)
+}
+
+// stateBehind is stateOf behind a node.
+func (s *slicer) stateBehind(id cfg.NodeID, x subject) *state {
+	if s.next[id] == cfg.NoNode || s.fail[id] != nil {
+		return &s.post[id]
+	}
+	return s.stateOf(s.next[id], x)
+}
+
+// changes reports whether what is known of x may differ before and behind a node that is
+// no branch.
+func (s *slicer) changes(id cfg.NodeID, x subject) bool {
+	op := s.g.Op(id)
+	if op.Kind == cfg.Assume || s.fail[id] != nil || s.assuming && len(s.missed[id]) > 0 {
+		return true
+	}
+	if op.Kind == cfg.Instruction && (op.Inst.Kind == isa.CallLocal || op.Inst.Kind == isa.Exit) {
+		return true // the frame
+	}
+	return s.touches(id, x)
 }
 
 // value returns what a state knows of a subject.
@@ -358,7 +447,7 @@ func (s *slicer) push(id cfg.NodeID, x subject, ctl bool) {
 		return
 	}
 	s.seen[at] = true
-	s.work--
+	s.work -= 4
 	s.queue = append(s.queue, at)
 }
 
@@ -474,9 +563,8 @@ func (s *slicer) loopExits(head cfg.NodeID) {
 // follow follows subjects backward, the nearest instructions first, until nothing is
 // left.
 func (s *slicer) follow() {
-	for len(s.queue) > 0 {
-		at := s.queue[0]
-		s.queue = s.queue[1:]
+	for i := 0; i < len(s.queue); i++ {
+		at := s.queue[i]
 		s.back(at.node, at.what, at.ctl)
 	}
 }
@@ -592,9 +680,7 @@ func (s *slicer) through(p cfg.NodeID, x subject, ctl bool) {
 		s.throughStack(p, in, op, x, ctl)
 	case SubjectPacketSize:
 		if op.Contract >= 0 && s.g.Contracts[op.Contract].ReallocatesPacket {
-			st := s.behindNode(p)
-			s.record(p, Step{Kind: StepInvalidate, Subject: s.public(x, p), Before: s.value(s.at(p), x), After: s.value(&st, x), Control: ctl})
-			s.drop(&st)
+			s.record(p, Step{Kind: StepInvalidate, Subject: s.public(x, p), Before: s.before(p, x), After: s.behind(p, x), Control: ctl})
 			return
 		}
 		s.push(p, x, ctl)
@@ -604,13 +690,12 @@ func (s *slicer) through(p cfg.NodeID, x subject, ctl bool) {
 // throughBranch notes that a branch restricts x, if it does.
 func (s *slicer) throughBranch(p cfg.NodeID, x subject, ctl bool) {
 	if s.concerns(p, x) {
-		st := s.behindNode(p)
-		before, after := s.value(s.at(p), x), s.value(&st, x)
+		old, now := s.at(p), s.stateBehind(p, x)
+		before, after := s.value(old, x), s.value(now, x)
 		narrowed := before != after
-		if !narrowed && x.kind == SubjectRegister && !st.bottom() {
-			narrowed = s.nearerToEnd(s.at(p), &st, x.reg)
+		if !narrowed && x.kind == SubjectRegister {
+			narrowed = s.nearerToEnd(old, now, x.reg)
 		}
-		s.drop(&st)
 		if narrowed {
 			s.record(p, Step{Kind: StepNarrow, Subject: s.public(x, p), Before: before, After: after, Edge: s.edge(p), Control: ctl})
 			if x.kind == SubjectPacketSize {
@@ -755,28 +840,25 @@ func (s *slicer) throughRegister(p cfg.NodeID, in *isa.Inst, op *cfg.Op, x subje
 		s.push(p, x, ctl)
 		return
 	}
-	before := s.at(p)
-	after := s.behindNode(p)
-	defer s.drop(&after)
 	if call {
 		switch {
 		case r == 0:
 			step.Kind = StepCall
 		case r <= 5:
 			step.Kind = StepInvalidate
-		case op.Contract >= 0 && s.g.Contracts[op.Contract].ReallocatesPacket && !before.bottom() && before.typeOf(r)&TypePacket != 0:
+		case op.Contract >= 0 && s.g.Contracts[op.Contract].ReallocatesPacket && s.before(p, x).Types&TypePacket != 0:
 			step.Kind = StepInvalidate
 		default:
 			s.push(p, x, ctl)
 			return
 		}
 	}
-	step.After = s.value(&after, x)
+	step.After = s.behind(p, x)
 	switch {
 	case step.Kind == StepInvalidate:
-		step.Before = s.value(before, x)
+		step.Before = s.before(p, x)
 	case len(sources) > 0:
-		step.Before = s.value(before, sources[0])
+		step.Before = s.before(p, sources[0])
 	}
 	decided := decidesAlone(in, &step)
 	for _, y := range sources {
@@ -882,9 +964,7 @@ func (s *slicer) throughStack(p cfg.NodeID, in *isa.Inst, op *cfg.Op, x subject,
 				break
 			}
 			if o, ok := s.tab.Lookup(x.off, x.size); ok && st.t.tracked(o) && st.t.of(o)&TypePacket != 0 {
-				after := s.behindNode(p)
-				s.record(p, Step{Kind: StepInvalidate, Subject: s.public(x, p), Before: s.value(st, x), After: s.value(&after, x), Control: ctl})
-				s.drop(&after)
+				s.record(p, Step{Kind: StepInvalidate, Subject: s.public(x, p), Before: s.value(st, x), After: s.behind(p, x), Control: ctl})
 				return
 			}
 		}
@@ -904,9 +984,7 @@ func (s *slicer) throughStack(p cfg.NodeID, in *isa.Inst, op *cfg.Op, x subject,
 			s.push(p, x, ctl)
 			return
 		}
-		after := s.behindNode(p)
-		s.record(p, Step{Kind: StepMayStore, Subject: s.public(x, p), Before: s.value(s.at(p), x), After: s.value(&after, x), Control: ctl})
-		s.drop(&after)
+		s.record(p, Step{Kind: StepMayStore, Subject: s.public(x, p), Before: s.before(p, x), After: s.behind(p, x), Control: ctl})
 		s.push(p, x, ctl)
 		return
 	}
@@ -917,13 +995,11 @@ func (s *slicer) throughStack(p cfg.NodeID, in *isa.Inst, op *cfg.Op, x subject,
 	}
 	part := subject{kind: SubjectStack, off: lo, size: hi - lo}
 	step := Step{Kind: kind, Subject: s.public(part, p), Control: ctl}
-	after := s.behindNode(p)
-	step.After = s.value(&after, part)
-	s.drop(&after)
+	step.After = s.behind(p, part)
 	if in.Kind == isa.Store && !in.UseImm {
 		src := register(in.Src)
 		step.Sources = []Subject{s.public(src, p)}
-		step.Before = s.value(s.at(p), src)
+		step.Before = s.before(p, src)
 		s.push(p, src, ctl)
 	}
 	s.record(p, step)
@@ -1041,7 +1117,7 @@ func (s *slicer) reachedPredecessors(id cfg.NodeID) []cfg.NodeID {
 func (s *slicer) eachWay(step *Step, target cfg.NodeID, check int) {
 	w := s.g.WTO
 	first, last := s.position(step.node), s.position(target)
-	if first < 0 || last < first || last-first > maxFollow || int(last-first)*len(step.Ways)*workPerNode > s.work {
+	if first < 0 || last < first || last-first > maxFollow || int(last-first)*len(step.Ways)*workOn(&s.pre[step.node]) > s.work {
 		return
 	}
 	region := w.Order[first : last+1]
