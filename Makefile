@@ -85,6 +85,11 @@ bench-corpus: bin/bpfls ## CPU time and memory over ../shared/corpus; PREVAIL=pa
 	@mkdir -p build && $(GO) build -o build/bench-corpus ./bench/corpus
 	@build/bench-corpus $(if $(PREVAIL),-prevail '$(PREVAIL)') $(BENCHFLAGS)
 
+.PHONY: bench-lsp
+bench-lsp: bin/bpfls ## The language server: saves beside a plain clang, hovers, memory.
+	@mkdir -p build && $(GO) build -o build/bench-lsp ./bench/save
+	@build/bench-lsp $(BENCHFLAGS)
+
 .PHONY: explain-stats
 explain-stats: ## What findings tell over ../shared: places, C names, how much they underline.
 	@mkdir -p build && $(GO) build -o build/explain-stats ./bench/explain
