@@ -13,7 +13,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/goccy/go-yaml"
+	"go.yaml.in/yaml/v3"
 )
 
 // clangdFragment is a document of a .clangd file (clangd.llvm.org/config), as far as it
@@ -85,7 +85,7 @@ func parseClangd(file string, text []byte) (list []clangdFragment, err error) {
 			return list, nil
 		}
 		if err != nil {
-			first, _, _ := strings.Cut(err.Error(), "\n")
+			first := strings.ReplaceAll(strings.TrimPrefix(err.Error(), "yaml: "), "\n", " ")
 			return list, fmt.Errorf("is not understood: %s", first)
 		}
 		f := clangdFragment{file: file, database: d.CompileFlags.CompilationDatabase}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // makefile is what is read of a Makefile (GNU make manual, 4.4): variables and rules. It
@@ -487,7 +488,7 @@ var makeFunction = pattern{text: `^([a-z-]+)[ \t]+(.*)$`}
 
 func (m *makefile) reference(s string, depth int) (string, error) {
 	if f := makeFunction.get().FindStringSubmatch(s); f != nil {
-		if function, ok := makeFunctions[f[1]]; ok {
+		if function, ok := makeFunctions()[f[1]]; ok {
 			return function(m, f[2], depth)
 		}
 		return "", unreadable("$(%s ...) is not evaluated", f[1])
@@ -640,9 +641,20 @@ func matchesAny(patterns, word string) bool {
 
 // makeFunctions are the functions that depend on nothing but text and the names of files
 // (manual, chapter 8).
-var makeFunctions map[string]func(m *makefile, args string, depth int) (string, error)
+func makeFunctions() map[string]makeFunctionOf {
+	functionsOnce.Do(fillFunctions)
+	return functions
+}
 
-func init() {
+type makeFunctionOf = func(m *makefile, args string, depth int) (string, error)
+
+// They are made when they are first needed.
+var (
+	functionsOnce sync.Once
+	functions     map[string]makeFunctionOf
+)
+
+func fillFunctions() {
 	plain := func(n int, f func(m *makefile, a []string) string) func(*makefile, string, int) (string, error) {
 		return func(m *makefile, args string, depth int) (string, error) {
 			list := splitArgs(args, n)
@@ -657,7 +669,7 @@ func init() {
 			return strings.Join(strings.Fields(eachWord(a[0], func(w string) string { return f(m, w) })), " ")
 		})
 	}
-	makeFunctions = map[string]func(*makefile, string, int) (string, error){
+	functions = map[string]makeFunctionOf{
 		"subst": plain(3, func(_ *makefile, a []string) string { return strings.ReplaceAll(a[2], a[0], a[1]) }),
 		"patsubst": plain(3, func(_ *makefile, a []string) string {
 			return eachWord(a[2], func(w string) string { return substitute(a[0], a[1], w) })

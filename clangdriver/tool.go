@@ -71,3 +71,47 @@ func findTool(name string) (string, error) {
 	}
 	return "", fmt.Errorf("%s %w", name, ErrNoTool)
 }
+
+// Linked is a source that was compiled to be linked with others.
+type Linked struct {
+	Path   string // of the source
+	Object []byte
+}
+
+// Link makes one object of several, as `bpftool gen object` does: functions and variables
+// that one declares and another defines become one. DWARF is lost, line information and
+// types stay. TempDir is where its files are made; empty: os.TempDir().
+func Link(ctx context.Context, tempDir string, list []Linked) ([]byte, error) {
+	dir, err := os.MkdirTemp(tempDir, "bpfls-link-")
+	if err != nil {
+		return nil, tempError(err)
+	}
+	defer os.RemoveAll(dir)
+	out := filepath.Join(dir, "linked.o")
+	args := []string{"gen", "object", out}
+	for i, l := range list {
+		// bpftool names files in its messages: they are the sources' then.
+		name := fmt.Sprintf("%d-%s.o", i+1, strings.TrimSuffix(filepath.Base(l.Path), filepath.Ext(l.Path)))
+		file := filepath.Join(dir, name)
+		if err := os.WriteFile(file, l.Object, 0o600); err != nil {
+			return nil, tempError(err)
+		}
+		args = append(args, file)
+	}
+	if _, err := Tool(ctx, "bpftool", dir, args...); err != nil {
+		return nil, fmt.Errorf("linking %s: %w", names(list), err)
+	}
+	object, err := os.ReadFile(out)
+	if err != nil {
+		return nil, fmt.Errorf("linking %s: bpftool made no object: %w", names(list), err)
+	}
+	return object, nil
+}
+
+func names(list []Linked) string {
+	var all []string
+	for _, l := range list {
+		all = append(all, filepath.Base(l.Path))
+	}
+	return strings.Join(all, " and ")
+}

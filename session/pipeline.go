@@ -46,6 +46,9 @@ type Request struct {
 	Section string // only programs of this section; empty: all
 	Program string // only the function of this name, wherever it is; empty: all
 	All     bool   // also functions of .text that belong to no hook
+	// Folders are those of the workspace: a source that defines what another declares
+	// is looked for there, else beside the source.
+	Folders []string
 	// Compiler compiles C sources; nil: one that all such requests share.
 	Compiler *clangdriver.Driver
 	// NoFacts leaves the facts per line out of the report. They cost a replay of

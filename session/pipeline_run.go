@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -31,6 +32,9 @@ type pipeline struct {
 	object *object
 	text   []byte            // of a C source
 	paths  map[string]string // absolute paths by path of line information
+	// sourceFiles are other C sources that may define what this one declares, once listed.
+	sourceFiles []string
+	listed      sync.Once
 }
 
 func run(ctx context.Context, req Request) *Outcome {
@@ -131,12 +135,10 @@ func (p *pipeline) compile() error {
 		return nil
 	}
 	p.progress("compiling", "", 0, 0)
-	out, err := p.req.compiler().Compile(p.ctx, clangdriver.Request{
-		Path:     p.req.Path,
-		Platform: p.cfg.platformName(),
-		Overlay:  p.req.Overlay,
-		Settings: p.cfg.clang,
-	})
+	out, err := p.req.compiler().Compile(p.ctx, p.compilation(p.req.Path))
+	if err == nil && out.Object != nil && len(p.cfg.Link.Value) > 1 {
+		err = p.link(out)
+	}
 	p.out.Compile = out
 	if out != nil {
 		p.out.Watch = append(p.out.Watch, out.Files...)
@@ -172,6 +174,50 @@ func (p *pipeline) compile() error {
 		return fmt.Errorf("it does not compile: %d errors, the first: %s", n, first)
 	}
 	p.object = &object{data: out.Object}
+	return nil
+}
+
+// compilation is the request for one source.
+func (p *pipeline) compilation(path string) clangdriver.Request {
+	return clangdriver.Request{Path: path, Platform: p.cfg.platformName(), Overlay: p.req.Overlay, Settings: p.cfg.clang}
+}
+
+// link compiles the sources that belong to the same object, and puts that object in place
+// of the first one's; what clang says of them, and the files that they read, is added.
+func (p *pipeline) link(out *clangdriver.Output) error {
+	objects := []clangdriver.Linked{{Path: p.req.Path, Object: out.Object}}
+	for _, path := range p.cfg.Link.Value {
+		if path == p.req.Path {
+			continue
+		}
+		req := p.compilation(path)
+		if out.Platform != "" {
+			req.Platform = out.Platform // of the object as a whole
+		}
+		// Relative paths in flags are those of the source that is verified.
+		req.Settings.Dir = or(req.Settings.Dir, p.dir)
+		other, err := p.req.compiler().Compile(p.ctx, req)
+		if other != nil {
+			out.Files = append(out.Files, other.Files...)
+			out.Missing = append(out.Missing, other.Missing...)
+			out.Diagnostics = append(out.Diagnostics, other.Diagnostics...)
+			maps.Copy(out.Sources, other.Sources)
+		}
+		if err != nil {
+			out.Object = nil
+			return fmt.Errorf("%s, which link (%s) names: %w", path, p.cfg.Link.Origin, err)
+		}
+		if other.Object == nil {
+			out.Object = nil
+			return nil // its errors are among the diagnostics
+		}
+		objects = append(objects, clangdriver.Linked{Path: path, Object: other.Object})
+	}
+	object, err := clangdriver.Link(p.ctx, p.req.compiler().TempDir, objects)
+	if err != nil {
+		return fmt.Errorf("%w (link is set by %s)", err, p.cfg.Link.Origin)
+	}
+	out.Object = object
 	return nil
 }
 
@@ -311,9 +357,9 @@ func (p *pipeline) judge() error {
 	}
 	order := slices.Clone(work)
 	slices.SortStableFunc(order, func(a, b *ProgramOutcome) int { return len(b.Program.Code) - len(a.Program.Code) })
-	maps := make([]platform.Map, len(p.out.Object.Maps))
+	descriptors := make([]platform.Map, len(p.out.Object.Maps))
 	for i, m := range p.out.Object.Maps {
-		maps[i] = m.Map
+		descriptors[i] = m.Map
 	}
 	jobs := p.req.Jobs
 	if jobs <= 0 {
@@ -322,11 +368,11 @@ func (p *pipeline) judge() error {
 	jobs = min(jobs, len(order))
 	if jobs == 1 { // no other goroutine, which would need a stack of its own
 		for i, po := range order {
-			p.judgeProgram(po, maps)
+			p.judgeProgram(po, descriptors)
 			p.progress("verifying", po.Program.Section+" "+po.Program.Name, i+1, len(order))
 		}
 	} else {
-		p.judgeAll(order, maps, jobs)
+		p.judgeAll(order, descriptors, jobs)
 	}
 	for _, po := range work {
 		if po.Report != nil {
@@ -400,6 +446,7 @@ func (p *pipeline) judgeProgram(po *ProgramOutcome, maps []platform.Map) {
 			BigEndian: p.out.Object.BigEndian(),
 		})
 	}
+	p.adviseLink(po)
 	in.Result = po.Result
 	if po.Type != nil && po.Type.Context != nil && po.Program.Context != nil {
 		in.Context = platform.CompareContext(layout(po.Program.Context), po.Type.Context)
@@ -419,6 +466,7 @@ func (p *pipeline) judgeProgram(po *ProgramOutcome, maps []platform.Map) {
 	in.Stop = p.stopped
 	if po.Result == nil || p.req.VerdictOnly || po.Result.Prepare(p.ctx) == nil {
 		if po.Report = explain.Explain(in); po.Report != nil {
+			p.explainExtern(po)
 			return
 		}
 	}

@@ -284,7 +284,7 @@ func (s *Session) begin(r *record) *job {
 		record: r, generation: r.generation, options: r.options, ctx: ctx, cancel: cancel, id: s.work,
 		known: map[string]fileState{r.path: s.files.states[r.path]}, halted: new(bool),
 	}
-	j.request = Request{Path: r.path, Timeout: runLimit, Compiler: s.opt.Compiler, Results: s.results}
+	j.request = Request{Path: r.path, Timeout: runLimit, Compiler: s.opt.Compiler, Results: s.results, Folders: s.folders}
 	j.request.Choices.Editor, j.request.Choices.Workspace = r.editor.Settings, r.editor.Workspace
 	if r.overlays() {
 		j.request.Overlay = map[string][]byte{}

@@ -22,6 +22,7 @@ type fileLayout struct {
 	Sources       []string     `key:"sources" doc:"The BPF sources, as glob patterns relative to this file: * stops at slashes, ** does not; a pattern without a slash fits in every folder. Without it, names and contents decide."`
 	Exclude       []string     `key:"exclude" doc:"Files that are not BPF sources, as glob patterns."`
 	Headers       []string     `key:"headers" doc:"Include directories that are searched first. For eBPF for Windows: the NuGet package's build/native/include, or a checkout."`
+	Link          []string     `key:"link" doc:"Sources that are compiled into one object, relative to this file: each of them is verified together with the others. bpftool links them."`
 	Clang         clangLayout  `key:"clang" doc:"The compiler."`
 	Limits        limitsLayout `key:"limits" doc:"Bounds on the work of the verifier. A program that reaches one has the verdict unknown."`
 	Files         []filesBlock `key:"files" doc:"Settings for some of the files. Of blocks that fit, the last one wins."`
@@ -48,6 +49,7 @@ type filesBlock struct {
 	Termination *string      `key:"termination" enum:"auto,on,off" doc:"Whether every loop in these files must be proven to end."`
 	VerifyOn    *string      `key:"verifyOn" enum:"save,change,manual" doc:"When programs in these files are verified."`
 	Flags       []string     `key:"flags" doc:"clang's flags for these files."`
+	Link        []string     `key:"link" doc:"Sources that each of these files is linked with into one object."`
 }
 
 // hooksLayout is a file with nothing but hooks.

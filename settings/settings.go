@@ -76,6 +76,9 @@ type Settings struct {
 	Sources       Value[[]Glob]   // which files are BPF sources; empty: decided by name and content
 	Exclude       Value[[]Glob]   // which are not, whatever else says so
 	Headers       Value[[]string] // include directories, absolute
+	// Link are the sources, absolute, that the file is compiled with into one object, the
+	// file among them; empty: it is compiled alone.
+	Link Value[[]string]
 
 	ClangPath       Value[string] // absolute, or a name to find; empty: found
 	ClangFlags      Value[[]string]
@@ -255,6 +258,13 @@ func (s *Settings) merge(f fileLayout, file string, src source) {
 		if o.Flags != nil {
 			set(&s.ClangFlags, &o.Flags, at("flags"))
 		}
+		if o.Link != nil {
+			list := linked(src.dir, o.Link)
+			if !slices.Contains(list, filepath.Clean(file)) {
+				list = append([]string{filepath.Clean(file)}, list...)
+			}
+			set(&s.Link, &list, at("link"))
+		}
 	}
 	set(&s.Platform, f.Platform, src.origin("platform"))
 	set(&s.Type, f.Type, src.origin("type"))
@@ -278,6 +288,9 @@ func (s *Settings) merge(f fileLayout, file string, src source) {
 		}
 		set(&s.Headers, &list, src.origin("headers"))
 	}
+	if list := linked(src.dir, f.Link); slices.Contains(list, filepath.Clean(file)) {
+		set(&s.Link, &list, src.origin("link"))
+	}
 	if f.Clang.Path != nil {
 		path := *f.Clang.Path
 		if strings.ContainsAny(path, `/\`) {
@@ -296,6 +309,15 @@ func (s *Settings) merge(f fileLayout, file string, src source) {
 	set(&s.LimitNodes, f.Limits.Nodes, src.origin("limits", "nodes"))
 	set(&s.LimitVisits, f.Limits.Visits, src.origin("limits", "visits"))
 	set(&s.LimitTimeout, f.Limits.Timeout.pointer(), src.origin("limits", "timeout"))
+}
+
+// linked makes the paths of sources absolute.
+func linked(dir string, list []string) []string {
+	out := make([]string, len(list))
+	for i, path := range list {
+		out[i] = absolute(dir, path)
+	}
+	return out
 }
 
 // set stores a value that is given, unless a closer place has set it.
@@ -378,6 +400,7 @@ func (s *Settings) List() []Entry {
 		{"limits.nodes", limitText(s.LimitNodes.Value), s.LimitNodes.Origin},
 		{"limits.timeout", s.LimitTimeout.Value.String(), s.LimitTimeout.Origin},
 		{"limits.visits", limitText(s.LimitVisits.Value), s.LimitVisits.Origin},
+		{"link", strings.Join(s.Link.Value, " "), s.Link.Origin},
 		{"platform", s.Platform.Value, s.Platform.Origin},
 		{"sources", globText(s.Sources.Value), s.Sources.Origin},
 		{"termination", s.Termination.Value, s.Termination.Origin},
@@ -434,7 +457,7 @@ func parseEditor(data []byte) (fileLayout, []*Problem) {
 	unsetDefault(&layout.Clang.CompileCommands, "")
 	unsetDefault(&layout.Limits.Nodes, 0)
 	unsetDefault(&layout.Limits.Visits, 0)
-	for _, list := range []*[]string{&layout.Sources, &layout.Exclude, &layout.Headers, &layout.Clang.Flags} {
+	for _, list := range []*[]string{&layout.Sources, &layout.Exclude, &layout.Headers, &layout.Link, &layout.Clang.Flags} {
 		if len(*list) == 0 {
 			*list = nil
 		}
