@@ -2,6 +2,7 @@ package isa
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -149,13 +150,29 @@ func (e *DecodeError) Error() string {
 // two-slot instruction, a 32-bit Mov or a MovSX32, even where the second shift
 // is the target of a jump. Whether the platform has a helper, and whether it
 // allows legacy packet access or callx, is not looked at.
-func Decode(code []Slot) ([]Inst, error) {
+func Decode(code []Slot) ([]Inst, error) { return DecodeUntil(code, nil) }
+
+// ErrStopped is DecodeUntil's error if it was told to stop.
+var ErrStopped = errors.New("decoding was stopped")
+
+// stopEvery is the number of slots between two looks at whether to stop.
+const stopEvery = 1 << 11
+
+// DecodeUntil is Decode that asks stop, if that is not nil, every few thousand slots, and
+// gives up with ErrStopped once it says true.
+func DecodeUntil(code []Slot, stop func() bool) ([]Inst, error) {
 	if len(code) == 0 {
 		return nil, &DecodeError{Slot: -1, Text: "Zero length programs are not allowed"}
 	}
 	d := decoder{code: code}
 	insts := make([]Inst, len(code))
+	look := stopEvery
 	for i := 0; i < len(code); {
+		if i >= look && stop != nil {
+			if look += stopEvery; stop() {
+				return nil, ErrStopped
+			}
+		}
 		in := &insts[i]
 		if text := d.decode(i, in); text != "" {
 			return nil, &DecodeError{Slot: i, Text: text}

@@ -178,11 +178,15 @@ func newRun(in Input, g *cfg.Graph, limits Limits, cancelled func() bool, base *
 		r.tab.SetFrameName(d, strings.TrimSuffix(savedPrefix(d), "/"))
 	}
 	n := len(g.Nodes)
+	// Arrays as long as the program take milliseconds where their memory is new.
 	r.pre = make([]state, n)
+	r.spend(spendMost)
 	r.post = make([]state, n)
+	r.spend(spendMost)
 	r.fail = make([]*failure, n)
 	r.reached = make([]bool, n)
 	r.cycleOf = make([]int32, n)
+	r.spend(spendMost)
 	for i := range r.cycleOf {
 		r.cycleOf[i] = -1
 	}
@@ -210,6 +214,9 @@ func (r *run) chain() {
 	r.next = make([]cfg.NodeID, n)
 	r.inner = make([]bool, n)
 	for i := range r.next {
+		if !r.spend(1) {
+			return
+		}
 		id := cfg.NodeID(i)
 		r.next[i] = cfg.NoNode
 		succ := r.g.Successors(id)
@@ -284,6 +291,9 @@ func (r *run) solve(start state) error {
 		if !start.bottom() {
 			r.mutZone(&start).AssignConst(r.tab.Loop(i), 0)
 		}
+	}
+	if r.stop != nil {
+		return r.stop // while it was prepared
 	}
 	if first := r.g.WTO.Position[r.g.Entry()]; r.takeOver(first, first+1) {
 		r.drop(&start)
@@ -484,9 +494,9 @@ func (r *run) tooManyEdges() error {
 		"the program copies one value to too many places")
 }
 
-// spendMost is the work between two looks at whether the run was cancelled: less than a
-// millisecond.
-const spendMost = 1 << 13
+// spendMost is the work between two looks at whether the run was cancelled: a tenth of a
+// millisecond, or a few where memory for kept states is touched for the first time.
+const spendMost = 1 << 11
 
 // spend counts work by the sizes of the states that it is done on, and ends the run if
 // that was cancelled.

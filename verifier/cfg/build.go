@@ -1,6 +1,7 @@
 package cfg
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -30,7 +31,10 @@ func Build(in Input, opt Options) (*Graph, *Rejection) {
 	insts := in.Insts
 	if insts == nil {
 		var err error
-		if insts, err = isa.Decode(in.Code); err != nil {
+		if insts, err = isa.DecodeUntil(in.Code, opt.Stop); err != nil {
+			if errors.Is(err, isa.ErrStopped) {
+				return nil, cancelled()
+			}
 			return nil, encodingRejection(err)
 		}
 	}
@@ -48,8 +52,9 @@ func Build(in Input, opt Options) (*Graph, *Rejection) {
 }
 
 // stopEvery is the number of nodes that are worked on between two looks at
-// Options.Stop: a fraction of a millisecond.
-const stopEvery = 1 << 14
+// Options.Stop: a fraction of a millisecond, or a few where each page of memory is touched
+// for the first time.
+const stopEvery = 1 << 11
 
 // work counts n more nodes that were worked on and reports whether to give up.
 func (b *builder) work(n int) bool {
@@ -398,17 +403,20 @@ func (b *builder) order() *Rejection {
 
 // finish finds the targets of callbacks, the predecessors and the obligations.
 func (b *builder) finish() *Rejection {
-	for _, pass := range []func(){b.callbacks, b.g.connectBack, b.explicate} {
+	for _, pass := range []func(){b.callbacks, b.connectBack, b.explicate} {
 		if b.work(stopEvery) {
 			return cancelled()
 		}
-		pass()
+		if pass(); b.stopped {
+			return cancelled()
+		}
 	}
 	return nil
 }
 
 // connectBack derives the predecessors.
-func (g *Graph) connectBack() {
+func (b *builder) connectBack() {
+	g := b.g
 	n := len(g.Nodes)
 	g.predAt = make([]int32, n+1)
 	g.pred = make([]NodeID, len(g.succ))
@@ -419,7 +427,7 @@ func (g *Graph) connectBack() {
 		g.predAt[i+1] += g.predAt[i]
 	}
 	// Fill from the front, moving the starts, then move them back.
-	for from := 0; from < n; from++ {
+	for from := 0; from < n && !b.work(1); from++ {
 		for _, to := range g.succ[g.succAt[from]:g.succAt[from+1]] {
 			g.pred[g.predAt[to]] = int32(from)
 			g.predAt[to]++

@@ -27,6 +27,9 @@ func (b *builder) explicate() {
 		ofContract[i] = span{int32(from), int32(len(m.checks) - from)}
 	}
 	for i := range g.Ops {
+		if b.work(1) {
+			return
+		}
 		op := &g.Ops[i]
 		op.Use, op.Def = registers(op, g.Contracts)
 		if op.Contract >= 0 {
