@@ -12,6 +12,10 @@ import (
 func (e *explainer) hazards(r *verifier.Result) []Finding {
 	var out []Finding
 	for _, h := range r.Hazards() {
+		if h.Kind == verifier.HazardUncheckedBranch || h.Kind == verifier.HazardUncheckedLoop {
+			out = append(out, e.unchecked(h))
+			continue
+		}
 		w := resourceWords[h.Resource]
 		f := Finding{Code: "BPF-released-resource", Severity: "warning", Engine: "builtin",
 			Instruction: h.At.Slot, Label: h.Label, CallPath: h.At.CallPath}
@@ -44,6 +48,20 @@ func (e *explainer) hazards(r *verifier.Result) []Finding {
 		out = append(out, f)
 	}
 	return out
+}
+
+// unchecked explains that the verifier did not look at a part of the program.
+func (e *explainer) unchecked(h verifier.Hazard) Finding {
+	f := Finding{Code: "BPF-unchecked-code", Severity: "warning", Engine: "builtin",
+		Instruction: h.At.Slot, Label: h.Label, CallPath: h.At.CallPath}
+	want := wantStatement
+	f.Message = "one branch of this comparison is not checked: the verifier takes it for impossible, though a pointer may be compared here. It accepts the program, whatever the branch does."
+	if h.Kind == verifier.HazardUncheckedLoop {
+		want = wantLoop
+		f.Message = "this loop is not checked, nor is what follows it: the verifier takes them for unreachable, because a variable is a number on one way and a pointer on another. It accepts the program, whatever is done there."
+	}
+	f.Range, f.Text = e.rangeAt(h.At.Slot, want, 0)
+	return f
 }
 
 // resourceWords name a resource and what giving it back is called.

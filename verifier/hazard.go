@@ -14,7 +14,7 @@ type Hazard struct {
 	Kind     HazardKind
 	Resource platform.Resource
 	Helper   *platform.Helper // that gave the resource
-	// At is the call that took the resource where it is kept, else the instruction
+	// At, of a resource, is the call that took it where it is kept, else the instruction
 	// that uses or gives back what was given back.
 	At    Point
 	Label string // PREVAIL's of At
@@ -31,24 +31,29 @@ const (
 	HazardKept          HazardKind = iota // not given back on a way to the end
 	HazardUsed                            // used after it was given back
 	HazardReleasedTwice                   // given back a second time
+	// HazardUncheckedBranch and HazardUncheckedLoop: the verdict takes the branch of a
+	// comparison, or a loop and all that follows, for unreachable, and does not check
+	// it, though executions go there. At is the comparison, or the head of the loop.
+	HazardUncheckedBranch
+	HazardUncheckedLoop
 )
 
-// Hazards returns the hazards of an accepted program that the graph shows, in label
-// order. A way that the program perhaps never takes, because two conditions exclude
+// Hazards returns the hazards of an accepted program that the graph shows: first what was
+// not checked, then what is wrong with resources, each in label order. A way that the program perhaps never takes, because two conditions exclude
 // each other, is not held against it: what is not sure is left out.
 func (r *Result) Hazards() []Hazard {
 	a := r.analysis
 	if a == nil || r.Verdict != Pass {
 		return nil
 	}
-	f := newResources(a.run)
-	if len(f.calls) == 0 {
-		return nil
-	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	f.solve()
-	return f.hazards()
+	found := a.run.unchecked()
+	if f := newResources(a.run); len(f.calls) > 0 {
+		f.solve()
+		found = append(found, f.hazards()...)
+	}
+	return found
 }
 
 // What became of a resource on the ways to a point.

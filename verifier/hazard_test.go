@@ -192,11 +192,59 @@ func TestHazards(t *testing.T) {
 			goto <out>
 			<some>:
 			r1 = r0` + submit + end, ""},
+		{"the way on which what may be null is a pointer", `
+			r7 = 0
+			r8 = *(u32 *)(r1 + 0)
+			r2 = *(u32 *)(r1 + 12)
+			if r2 == 0 goto <join>
+			r7 = r8
+			<join>:
+			if r7 == 0 goto <out>
+			r0 = *(u8 *)(r7 + 5000)` + end, "branch 5 by -1"},
+		{"what may be one of two numbers", `
+			r7 = 0
+			r2 = *(u32 *)(r1 + 12)
+			if r2 == 0 goto <join>
+			r7 = 4
+			<join>:
+			if r7 == 0 goto <out>
+			if r7 == 7 goto <out>` + end, ""},
+		{"a loop that is taken for unreachable", `
+			r6 = r1
+			r7 = *(u32 *)(r6 + 0)
+			r8 = *(u32 *)(r6 + 4)
+			r5 = r7
+			r5 += 18
+			if r5 <= r8 goto <go>
+			goto <out>
+			<go>:
+			r9 = 0
+			<loop>:
+			r2 = -8463617409096351712 ll
+			r2 -= -2
+			if r9 != 64 goto <other>
+			r5 = r2
+			r8 = r2
+			goto <join>
+			<other>:
+			r5 = r6
+			r8 = r6
+			<join>:
+			r5 += 1
+			r9 += 1
+			if r9 < 19 goto <loop>
+			r1 = *(u64 *)(r7 + 5000)` + end, "loop 8 by -1"},
+		{"a loop that is never reached", `
+			r9 = 0
+			if r9 == 0 goto <out>
+			<loop>:
+			r9 += 1
+			if r9 < 19 goto <loop>` + end, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var got []string
 			for _, h := range judge(t, assemble(t, test.code)).Hazards() {
-				kind := [...]string{"kept", "used", "twice"}[h.Kind]
+				kind := [...]string{"kept", "used", "twice", "branch", "loop"}[h.Kind]
 				got = append(got, fmt.Sprintf("%s %d by %d", kind, h.At.Slot, h.Other.Slot))
 			}
 			if s := strings.Join(got, ", "); s != test.want {

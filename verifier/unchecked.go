@@ -1,0 +1,83 @@
+package verifier
+
+import (
+	"bpfls/isa"
+	"bpfls/verifier/cfg"
+	"bpfls/verifier/zone"
+)
+
+// unchecked returns where an accepted program goes on to what the verdict takes for
+// unreachable, so that nothing there is checked: cases 1, 4 and 9 of docs/fidelity.md, as
+// far as they can be told for sure.
+func (r *run) unchecked() []Hazard {
+	var found []Hazard
+	for id := range cfg.NodeID(len(r.g.Nodes)) {
+		h := Hazard{At: Point{Slot: r.g.Slot(id), CallPath: r.g.CallPath(id)}, Label: r.g.Label(id), Other: Point{Slot: -1}}
+		switch {
+		case r.cycleOf[id] >= 0 && r.loopIsLost(id):
+			h.Kind = HazardUncheckedLoop
+		case r.g.Kind(id) == cfg.Assume && r.reached[id] && r.branchIsLost(id):
+			h.Kind = HazardUncheckedBranch
+			if n := len(found); n > 0 && found[n-1].Kind == h.Kind && found[n-1].At.Slot == h.At.Slot {
+				continue // the other branch of the same comparison
+			}
+		default:
+			continue
+		}
+		found = append(found, h)
+	}
+	return found
+}
+
+// loopIsLost reports whether states lead to the head of a loop, and the head has none.
+func (r *run) loopIsLost(head cfg.NodeID) bool {
+	if r.reached[head] {
+		return false
+	}
+	for _, p := range r.g.Predecessors(head) {
+		if !r.g.WTO.Deeper(p, head) && !r.post[p].bottom() {
+			return true
+		}
+	}
+	return false
+}
+
+// branchIsLost reports whether a branch has no states because its comparison looked at a
+// number where the location may be a pointer, which goes there, or at two pointers of which
+// it knows nothing.
+func (r *run) branchIsLost(id cfg.NodeID) bool {
+	in := &r.g.Op(id).Inst
+	st := r.before(id)
+	defer r.drop(&st)
+	if st.bottom() {
+		return false
+	}
+	have := st.typeOf(in.Dst)
+	lost := false
+	if in.UseImm {
+		lost = have&TypeNumber != 0 && have&typesPointer != 0 && have&TypeUninit == 0 && holdsOfPointers(in)
+	} else {
+		l, o := zone.RegSlot(in.Dst), zone.RegSlot(in.Src)
+		lost = !st.t.same(l, o) && !st.t.is(o, TypeNumber)
+	}
+	if !lost {
+		return false
+	}
+	r.advance(&st, id)
+	return st.bottom()
+}
+
+// holdsOfPointers reports whether a comparison with a constant holds of every pointer that
+// is not null.
+func holdsOfPointers(in *isa.Inst) bool {
+	if !in.Is64 {
+		return false
+	}
+	switch isa.Condition(in.Op) {
+	case isa.NE, isa.GT:
+		return in.Imm == 0
+	case isa.GE:
+		return in.Imm == 0 || in.Imm == 1
+	}
+	return false
+}
