@@ -28,7 +28,7 @@ var rooms = map[string][]string{
 	"soundness":           {"isa", "platform"},
 	"clangdriver":         {},
 	"docs/findings":       {},
-	"explain":             {"docs/findings", "elfbpf", "isa", "platform", "position", "verifier"},
+	"explain":             {"csource", "docs/findings", "elfbpf", "isa", "platform", "position", "verifier"},
 	"report":              {"elfbpf", "explain", "isa", "platform", "position", "verifier", "verifier/cfg"},
 	"repair":              {"csource", "elfbpf", "explain", "interp", "isa", "platform", "position", "verifier"},
 	"session":             {"clangdriver", "elfbpf", "explain", "isa", "linuxhooks", "platform", "position", "repair", "settings", "verifier", "winhooks"},

@@ -118,6 +118,35 @@ func TestExpressions(t *testing.T) {
 	}
 }
 
+// TestAccess looks for what a token of a statement, marked with ^, reads or writes, and
+// for the pointer that the access goes through.
+func TestAccess(t *testing.T) {
+	for _, test := range []struct {
+		text          string
+		write         bool
+		want, pointer string
+	}{
+		{"x = ^*p;", false, "*p", "p"},
+		{"x ^= p->a + 1;", false, "p->a", "p"},
+		{"x ^= p->a + q->b;", false, "p->a + q->b", "p->a + q->b"},
+		{"p->a[i] ^= 1;", true, "p->a[i]", "p->a"},
+		{"if (^data[n] == 3) f();", false, "data[n]", "data"},
+		{"^return (int)p[0];", false, "p[0]", "p"},
+		{"int y ^= *(u32 *)(data + 4);", false, "*(u32 *)(data + 4)", "(u32 *)(data + 4)"},
+		{"(*p)^++;", true, "(*p)", "p"},
+		{"if (x) ^(void)*p;", false, "*p", "p"},
+		{"n = sizeof(int) + ^p[2];", false, "p[2]", "p"},
+		{"a ^&& *b;", false, "*b", "b"},
+	} {
+		at := strings.Index(test.text, "^")
+		f := parse(strings.Replace(test.text, "^", "", 1))
+		e := f.Access(f.TokenAt(at), test.write)
+		if got, pointer := f.Spelling(e), f.Spelling(f.Pointer(e)); got != test.want || pointer != test.pointer {
+			t.Errorf("%s: %q through %q, want %q through %q", test.text, got, pointer, test.want, test.pointer)
+		}
+	}
+}
+
 // FuzzParse reads any text: every statement lies in its parent, spans are in the text.
 func FuzzParse(f *testing.F) {
 	for _, pattern := range []string{"../repair/testdata/*.[ch]", "../examples/*.[ch]"} {
@@ -152,6 +181,13 @@ func FuzzParse(f *testing.F) {
 			p.PostfixStart(i)
 			p.UnaryEnd(i)
 			p.Args(i)
+			p.PostfixStart(i)
+			p.UnaryStart(i)
+			p.BinaryAt(i)
+			p.Pointer(p.Access(i, i%2 == 0))
+			p.Call(i, func(name string) bool { return p.Macros[name] })
+			p.LoopKeyword(i)
+			p.StatementEnd(i)
 		}
 	})
 }

@@ -20,14 +20,15 @@ func (f *File) Operand(i int) bool {
 	return f.Is(i, "]", "++", "--")
 }
 
-// IsCast reports whether the parenthesis at i holds the type of a cast.
+// IsCast reports whether the parenthesis at i holds the type of a cast: by its words, by
+// a * at its end, or because an operand follows that could not otherwise.
 func (f *File) IsCast(i int) bool {
 	end := f.Match(i)
 	if !f.Is(i, "(") || end <= i+1 || !f.IsIdent(i+1) {
 		return false
 	}
-	if i > 0 && (f.Is(i-1, "if", "while", "for", "switch", "sizeof", "]", ")") && !f.castBefore(i-1) || f.IsIdent(i-1) && !statementWords()[f.Str(i-1)]) {
-		return false
+	if i > 0 && (f.Is(i-1, "if", "while", "for", "switch", "sizeof", "]") || f.Operand(i-1)) {
+		return false // a condition, or a call's arguments
 	}
 	if typeWords()[f.Str(i+1)] {
 		return true
@@ -38,13 +39,11 @@ func (f *File) IsCast(i int) bool {
 		}
 	}
 	if f.Is(end-1, "*") || end > i+2 {
-		return true
+		return true // two words in a row: a type
 	}
+	// (name) followed by a word or a constant can only be a cast.
 	return strings.HasSuffix(f.Str(i+1), "_t") || end+1 < len(f.Tokens) && f.Tokens[end+1].Kind != Punct
 }
-
-// castBefore reports whether the parenthesis that ends at i is a cast.
-func (f *File) castBefore(i int) bool { return f.Is(i, ")") && f.Match(i) >= 0 && f.IsCast(f.Match(i)) }
 
 // PostfixEnd returns the last token of the postfix expression that begins at i.
 func (f *File) PostfixEnd(i int) int {

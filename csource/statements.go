@@ -101,6 +101,12 @@ var typeWords = words(`void char short int long float double signed unsigned _Bo
 
 var statementWords = words("return if while for do else switch case goto break continue default sizeof")
 
+// IsTypeWord reports whether a word is one that types and their specifiers are made of.
+func IsTypeWord(word string) bool { return typeWords()[word] }
+
+// IsStatementWord reports whether a word is a keyword of a statement, or sizeof.
+func IsStatementWord(word string) bool { return statementWords()[word] }
+
 // words is a set of words, made when it is first asked for.
 func words(s string) func() map[string]bool {
 	return sync.OnceValue(func() map[string]bool {

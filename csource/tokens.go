@@ -1,6 +1,6 @@
-// Package csource reads C sources as far as a tool needs that edits them: tokens,
-// functions, statements, declarations and the extent of expressions. It does not
-// preprocess: the text is what a person sees, macro calls look like function calls, and
+// Package csource reads C sources as far as tools need that point at expressions or edit
+// them: tokens, functions, statements, declarations and the extent of expressions. It
+// does not preprocess: the text is what a person sees, macro calls look like function calls, and
 // directives are left out. What it cannot make sense of it reads as an expression
 // statement that ends at the next semicolon.
 package csource
@@ -33,10 +33,13 @@ type Token struct {
 // File is a source that was read. It is immutable.
 type File struct {
 	*position.Mapper
-	Tokens    []Token
-	Macros    map[string]bool // names that the text defines
-	Functions []*Function     // definitions, in order
-	Globals   []Declarator    // of variables, types' members not included
+	Tokens []Token
+	Macros map[string]bool // names that the text defines
+	// Defined holds, by name, the token that names a macro with parameters where it is
+	// defined. It is none of Tokens.
+	Defined   map[string]Token
+	Functions []*Function  // definitions, in order
+	Globals   []Declarator // of variables, types' members not included
 
 	text  []byte
 	match []int // index of the matching bracket, or -1
@@ -56,10 +59,17 @@ func (s Span) Contains(o Span) bool { return o.OK() && s.First <= o.First && o.L
 
 // Parse reads a source. It takes any text.
 func Parse(m *position.Mapper) *File {
-	f := &File{Mapper: m, text: m.Text(), Macros: map[string]bool{}}
+	f := Scan(m)
+	f.top()
+	return f
+}
+
+// Scan reads the tokens of a source: the File has no Functions and no Globals, but
+// knows expressions.
+func Scan(m *position.Mapper) *File {
+	f := &File{Mapper: m, text: m.Text(), Macros: map[string]bool{}, Defined: map[string]Token{}}
 	f.scan()
 	f.pair()
-	f.top()
 	return f
 }
 
@@ -86,7 +96,7 @@ func (f *File) scan() {
 			i += n + 4
 		case c == '#' && fresh:
 			end := f.lineEnd(i)
-			f.directive(string(t[i+1 : end]))
+			f.directive(i+1, end)
 			i = end
 		case c == '"' || c == '\'':
 			i = add(String, i, quoted(t, i))
@@ -124,18 +134,39 @@ func (f *File) lineEnd(i int) int {
 	return len(f.text)
 }
 
-func (f *File) directive(line string) {
-	rest, ok := strings.CutPrefix(strings.TrimSpace(line), "define")
-	if !ok {
+// directive remembers the name that the directive in bytes from to end defines.
+func (f *File) directive(from, end int) {
+	at := from
+	blanks := func() {
+		for at < end && (f.text[at] == ' ' || f.text[at] == '\t') {
+			at++
+		}
+	}
+	name := func() string {
+		start := at
+		for at < end && word(f.text[at]) {
+			at++
+		}
+		return string(f.text[start:at])
+	}
+	blanks()
+	if name() != "define" {
 		return
 	}
-	name := strings.TrimLeft(rest, " \t")
-	end := strings.IndexFunc(name, func(r rune) bool { return r > 0x7f || !word(byte(r)) })
-	if end >= 0 {
-		name = name[:end]
+	blanks()
+	start := at
+	macro := name()
+	if macro == "" {
+		return
 	}
-	f.Macros[name] = true
+	f.Macros[macro] = true
+	if at < end && f.text[at] == '(' {
+		f.Defined[macro] = Token{Ident, start, at}
+	}
 }
+
+// IsWordByte reports whether a byte can stand in an identifier.
+func IsWordByte(c byte) bool { return word(c) }
 
 func digit(c byte) bool { return c >= '0' && c <= '9' }
 
@@ -257,6 +288,19 @@ func (f *File) TextOf(s Span) string {
 
 // Offsets returns the byte offsets where a span begins and ends.
 func (f *File) Offsets(s Span) (start, end int) { return f.Tokens[s.First].Start, f.Tokens[s.Last].End }
+
+// TokenAt returns the token at a byte offset: the one that holds it, else the next one
+// of the same line, else -1.
+func (f *File) TokenAt(offset int) int {
+	i := sort.Search(len(f.Tokens), func(i int) bool { return f.Tokens[i].End > offset })
+	if i == len(f.Tokens) || f.Tokens[i].Start > offset && f.Point(f.Tokens[i].Start).Line != f.Point(offset).Line {
+		return -1
+	}
+	return i
+}
+
+// Spelling returns the text of a span with single blanks between words.
+func (f *File) Spelling(s Span) string { return strings.Join(strings.Fields(f.TextOf(s)), " ") }
 
 // At returns the tokens that lie in bytes from to to, and of an empty range the token
 // that holds it or begins there.

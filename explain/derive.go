@@ -3,6 +3,7 @@ package explain
 import (
 	"slices"
 
+	"bpfls/csource"
 	"bpfls/elfbpf"
 	"bpfls/isa"
 	"bpfls/position"
@@ -246,21 +247,21 @@ func (s *source) assignments(name string, line int, parameter bool) int {
 	}
 	started := false
 	depth := 0
-	for i := range s.tokens {
+	for i := range s.Tokens {
 		if !started {
-			if s.Point(s.tokens[i].start).Line < line {
+			if s.Point(s.Tokens[i].Start).Line < line {
 				continue
 			}
 			started = true
 		}
 		switch {
-		case s.is(i, "{"):
+		case s.Is(i, "{"):
 			depth++
-		case s.is(i, "}"):
+		case s.Is(i, "}"):
 			if depth--; depth < 0 || depth == 0 && parameter {
 				return n
 			}
-		case s.tokens[i].kind == tokIdent && s.str(i) == name && !s.is(i-1, "->", "."):
+		case s.Tokens[i].Kind == csource.Ident && s.Str(i) == name && !s.Is(i-1, "->", "."):
 			if s.assigned(i) {
 				n++
 			}
@@ -271,17 +272,17 @@ func (s *source) assignments(name string, line int, parameter bool) int {
 
 // assigned reports whether the variable at a token is given a value there, or may be.
 func (s *source) assigned(i int) bool {
-	return isAssignment(s.str(i+1)) && s.tokens[i+1].kind == tokPunct || s.is(i+1, "++", "--") || s.is(i-1, "++", "--") ||
-		s.is(i-1, "&") && !s.operand(i-2) ||
-		s.is(i-1, "(") && i > 1 && s.tokens[i-2].kind == tokString && !s.emptyAsm(i-2)
+	return csource.IsAssignment(s.Str(i+1)) && s.Tokens[i+1].Kind == csource.Punct || s.Is(i+1, "++", "--") || s.Is(i-1, "++", "--") ||
+		s.Is(i-1, "&") && !s.Operand(i-2) ||
+		s.Is(i-1, "(") && i > 1 && s.Tokens[i-2].Kind == csource.String && !s.emptyAsm(i-2)
 }
 
 // emptyAsm reports whether the operand at a token is one of an asm statement without
 // an instruction, which only hides a value from the optimiser.
 func (s *source) emptyAsm(i int) bool {
 	for j := i; j > 0 && i-j < 100; j-- {
-		if s.is(j, "(") && s.match[j] > i {
-			return s.str(j+1) == `""`
+		if s.Is(j, "(") && s.Match(j) > i {
+			return s.Str(j+1) == `""`
 		}
 	}
 	return false
@@ -290,31 +291,31 @@ func (s *source) emptyAsm(i int) bool {
 // initialised returns the variable that gets the value of the access at a token, casts
 // apart: step of "step = (int)p[1]"; empty if the access is a part of something larger.
 func (s *source) initialised(i int) string {
-	a := s.access(i, false)
-	if !a.ok() {
+	a := s.Access(i, false)
+	if !a.OK() {
 		return ""
 	}
-	j, k := a.first-1, a.last+1
+	j, k := a.First-1, a.Last+1
 	for {
-		if s.is(j, ")") && s.match[j] >= 0 && s.isCast(s.match[j]) {
-			j = s.match[j] - 1
-		} else if s.is(j, "(") && s.match[j] == k {
+		if s.Is(j, ")") && s.Match(j) >= 0 && s.IsCast(s.Match(j)) {
+			j = s.Match(j) - 1
+		} else if s.Is(j, "(") && s.Match(j) == k {
 			j, k = j-1, k+1
 		} else {
 			break
 		}
 	}
-	if !s.is(j, "=") || !s.is(k, ",", ";") || j < 1 || s.tokens[j-1].kind != tokIdent {
+	if !s.Is(j, "=") || !s.Is(k, ",", ";") || j < 1 || s.Tokens[j-1].Kind != csource.Ident {
 		return ""
 	}
 	star := j - 2
-	for s.is(star, "*") {
+	for s.Is(star, "*") {
 		star--
 	}
-	if s.is(star, "->", ".") || star != j-2 && (star < 0 || s.tokens[star].kind != tokIdent || statementWord()[s.str(star)]) && !s.is(star, ",") {
+	if s.Is(star, "->", ".") || star != j-2 && (star < 0 || s.Tokens[star].Kind != csource.Ident || csource.IsStatementWord(s.Str(star))) && !s.Is(star, ",") {
 		return "" // a member, or what a pointer points to
 	}
-	return s.str(j - 1)
+	return s.Str(j - 1)
 }
 
 // trusted reports whether a variable can be what a register holds, as DWARF says it is:
@@ -357,22 +358,22 @@ func (n *Namer) assigns(slot int, v *elfbpf.Variable) bool {
 	if s == nil {
 		s, line = newSource(position.New([]byte(l.Text))), 1
 	}
-	i := s.at(s.Offset(s.BTF(line, max(l.Column, 1))))
+	i := s.TokenAt(s.Offset(s.BTF(line, max(l.Column, 1))))
 	first, last := i, i
-	for first > 0 && !s.is(first-1, ";", "{", "}") {
+	for first > 0 && !s.Is(first-1, ";", "{", "}") {
 		first--
 	}
-	for last < len(s.tokens) && !s.is(last, ";", "{", "}") {
+	for last < len(s.Tokens) && !s.Is(last, ";", "{", "}") {
 		last++
 	}
 	// The head of a for is one statement: its parts share their instructions.
 	for open := i; open > 0 && i-open < 200; open-- {
-		if s.is(open, "(") && s.is(open-1, "for") && s.match[open] >= i {
-			first, last = open, s.match[open]
+		if s.Is(open, "(") && s.Is(open-1, "for") && s.Match(open) >= i {
+			first, last = open, s.Match(open)
 		}
 	}
 	for i := max(first, 0); i < last; i++ {
-		if s.tokens[i].kind == tokIdent && s.str(i) == v.Name && s.assigned(i) {
+		if s.Tokens[i].Kind == csource.Ident && s.Str(i) == v.Name && s.assigned(i) {
 			return true
 		}
 	}

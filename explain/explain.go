@@ -148,7 +148,7 @@ func (e *explainer) source(file string) *source {
 // isMacro reports whether one of the compiled texts defines a macro of this name.
 func (e *explainer) isMacro(name string) bool {
 	for file := range e.Sources {
-		if s := e.source(file); s != nil && s.macros[name] {
+		if s := e.source(file); s != nil && s.Macros[name] {
 			return true
 		}
 	}
@@ -343,9 +343,9 @@ func (e *explainer) extent() (file string, first, last int) {
 	}
 	if s := e.source(raw); s != nil {
 		if i := s.function(e.Program.Name); i >= 0 {
-			first = s.Point(s.tokens[i].start).Line
+			first = s.Point(s.Tokens[i].Start).Line
 			if end := s.functionEnd(i); end >= 0 {
-				last = s.Point(s.tokens[end].start).Line
+				last = s.Point(s.Tokens[end].Start).Line
 			}
 		}
 	}

@@ -520,7 +520,7 @@ func Functions(in Input) []FunctionFacts {
 				f.File, f.Line = e.path(l.File), l.Line
 				if s := e.source(l.File); s != nil {
 					if i := s.function(name); i >= 0 {
-						f.Line = s.Point(s.tokens[i].start).Line
+						f.Line = s.Point(s.Tokens[i].Start).Line
 					}
 				}
 				break

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"bpfls/csource"
 	"bpfls/isa"
 	"bpfls/verifier"
 )
@@ -500,11 +501,11 @@ func (h *history) decides(s *verifier.Step) string {
 // identifier reports whether a text is one C name.
 func identifier(s string) bool {
 	for i := range len(s) {
-		if !identByte(s[i]) || i == 0 && s[i] >= '0' && s[i] <= '9' {
+		if !csource.IsWordByte(s[i]) || i == 0 && s[i] >= '0' && s[i] <= '9' {
 			return false
 		}
 	}
-	return s != "" && !statementWord()[s] && !typeWord()[s]
+	return s != "" && !csource.IsStatementWord(s) && !csource.IsTypeWord(s)
 }
 
 // wayPlace returns the place where what is known on a way became known, and the
@@ -549,14 +550,14 @@ func (h *history) meeting(s *verifier.Step, spots []Range) Range {
 			return r
 		}
 		file = l.File
-		at = append(at, src.at(src.Offset(src.BTF(l.Line, l.Column))))
+		at = append(at, src.TokenAt(src.Offset(src.BTF(l.Line, l.Column))))
 	}
 	src := h.source(file)
 	if src == nil || len(at) < 2 {
 		return r
 	}
 	if end := src.enclosing(at); end >= 0 {
-		if place := src.rangeOf(h.path(file), span{end, end}); place.Line >= r.Line {
+		if place := src.rangeOf(h.path(file), csource.Span{First: end, Last: end}); place.Line >= r.Line {
 			return place
 		}
 	}
@@ -571,12 +572,12 @@ func (s *source) enclosing(at []int) int {
 		return -1
 	}
 	for j := low; j >= 0; j-- {
-		if !s.is(j, "if", "switch") {
+		if !s.Is(j, "if", "switch") {
 			continue
 		}
-		end := s.loopEnd(j)
-		for s.is(end+1, "else") {
-			end = s.statementEnd(end + 2)
+		end := s.LoopEnd(j)
+		for s.Is(end+1, "else") {
+			end = s.StatementEnd(end + 2)
 		}
 		if end >= slices.Max(at) {
 			return end
@@ -718,9 +719,9 @@ func (h *history) condition(s *verifier.Step) (Range, string) {
 	if !ok || src == nil || text == "" {
 		return r, ""
 	}
-	i := src.at(src.Offset(src.BTF(l.Line, l.Column)))
+	i := src.TokenAt(src.Offset(src.BTF(l.Line, l.Column)))
 	ex := h.expression(src, i, wantOperator, 0)
-	if !ex.ok() || ex.last-ex.first > 40 {
+	if !ex.OK() || ex.Last-ex.First > 40 {
 		return r, ""
 	}
 	return r, h.holding(src, ex, s)
@@ -728,19 +729,19 @@ func (h *history) condition(s *verifier.Step) (Range, string) {
 
 // holding writes the comparison in ex as it holds where the pointers to the packet
 // that it compares were found to be in order; empty where it is no such comparison.
-func (h *history) holding(src *source, ex span, s *verifier.Step) string {
+func (h *history) holding(src *source, ex csource.Span, s *verifier.Step) string {
 	op := -1
-	for j := ex.first; j <= ex.last; j++ {
-		if src.is(j, "(", "[") && src.match[j] > j && src.match[j] <= ex.last {
-			if src.match[j] != ex.last || j != ex.first {
-				j = src.match[j]
+	for j := ex.First; j <= ex.Last; j++ {
+		if src.Is(j, "(", "[") && src.Match(j) > j && src.Match(j) <= ex.Last {
+			if src.Match(j) != ex.Last || j != ex.First {
+				j = src.Match(j)
 			}
 			continue
 		}
-		if src.is(j, "&&", "||", "?") {
+		if src.Is(j, "&&", "||", "?") {
 			return ""
 		}
-		if src.is(j, "<", ">", "<=", ">=") && src.operand(j-1) {
+		if src.Is(j, "<", ">", "<=", ">=") && src.Operand(j-1) {
 			if op >= 0 {
 				return ""
 			}
@@ -750,7 +751,7 @@ func (h *history) holding(src *source, ex span, s *verifier.Step) string {
 	if op < 0 {
 		return ""
 	}
-	left, right := src.bare(span{ex.first, op - 1}), src.bare(span{op + 1, ex.last})
+	left, right := src.bare(csource.Span{First: ex.First, Last: op - 1}), src.bare(csource.Span{First: op + 1, Last: ex.Last})
 	if left == "" || right == "" {
 		return ""
 	}
@@ -760,7 +761,7 @@ func (h *history) holding(src *source, ex span, s *verifier.Step) string {
 	if plusLeft != plusRight {
 		endLeft = plusRight
 	}
-	sign := src.str(op)
+	sign := src.Str(op)
 	strict := sign == "<" || sign == ">"
 	switch {
 	case !endLeft && (sign == ">" || sign == ">="):
@@ -776,17 +777,17 @@ func (h *history) holding(src *source, ex span, s *verifier.Step) string {
 }
 
 // bare is the spelling of an expression without casts and outer parentheses.
-func (s *source) bare(e span) string {
-	for e.ok() && s.is(e.first, "(") && s.match[e.first] == e.last {
-		e = span{e.first + 1, e.last - 1}
+func (s *source) bare(e csource.Span) string {
+	for e.OK() && s.Is(e.First, "(") && s.Match(e.First) == e.Last {
+		e = csource.Span{First: e.First + 1, Last: e.Last - 1}
 	}
-	for e.ok() && s.isCast(e.first) {
-		e.first = s.match[e.first] + 1
+	for e.OK() && s.IsCast(e.First) {
+		e.First = s.Match(e.First) + 1
 	}
-	for e.ok() && s.is(e.first, "(") && s.match[e.first] == e.last {
-		e = span{e.first + 1, e.last - 1}
+	for e.OK() && s.Is(e.First, "(") && s.Match(e.First) == e.Last {
+		e = csource.Span{First: e.First + 1, Last: e.Last - 1}
 	}
-	return s.textOf(e)
+	return s.Spelling(e)
 }
 
 // registerBefore names a register before an instruction; empty where C has no name
@@ -820,20 +821,20 @@ func (h *history) assignee(slot int) string {
 	if !ok || src == nil {
 		return ""
 	}
-	i := src.at(src.Offset(src.BTF(l.Line, l.Column)))
+	i := src.TokenAt(src.Offset(src.BTF(l.Line, l.Column)))
 	if i < 0 {
 		return ""
 	}
 	ex := h.expression(src, i, wantAccess, 0)
-	if !ex.ok() {
+	if !ex.OK() {
 		return ""
 	}
-	j := ex.first - 1
-	for src.is(j, ")") && src.match[j] >= 0 && src.isCast(src.match[j]) {
-		j = src.match[j] - 1
+	j := ex.First - 1
+	for src.Is(j, ")") && src.Match(j) >= 0 && src.IsCast(src.Match(j)) {
+		j = src.Match(j) - 1
 	}
-	if src.is(j, "=") && src.tokens[j-1].kind == tokIdent && !src.is(ex.last+1, "+", "-", "*", "/", "%", "&", "|", "^", "<<", ">>") {
-		return src.textOf(span{src.postfixStart(j - 1), j - 1})
+	if src.Is(j, "=") && src.Tokens[j-1].Kind == csource.Ident && !src.Is(ex.Last+1, "+", "-", "*", "/", "%", "&", "|", "^", "<<", ">>") {
+		return src.Spelling(csource.Span{First: src.PostfixStart(j - 1), Last: j - 1})
 	}
 	return ""
 }
@@ -864,12 +865,12 @@ func (h *history) declaration(f *Finding) {
 	if !ok || src == nil {
 		return
 	}
-	use := src.at(src.Offset(src.BTF(l.Line, l.Column)))
+	use := src.TokenAt(src.Offset(src.BTF(l.Line, l.Column)))
 	decl := src.declared(name, use)
 	if decl < 0 {
 		return
 	}
-	r := src.rangeOf(h.path(l.File), span{decl, decl})
+	r := src.rangeOf(h.path(l.File), csource.Span{First: decl, Last: decl})
 	type part struct {
 		line int
 		text string
@@ -924,7 +925,7 @@ func (h *history) declaration(f *Finding) {
 		} else {
 			text += fmt.Sprintf("; %s %s set in lines %d to %d", what, are, first, last)
 		}
-	} else if !src.is(decl+1, "=") {
+	} else if !src.Is(decl+1, "=") {
 		text += " and not set before it is used"
 	}
 	h.add(-1, rankProven, r, text)
@@ -941,31 +942,31 @@ func list(words []string) string {
 // declared returns the token of a variable's name where it is declared, the last
 // one before a use; or -1.
 func (s *source) declared(name string, use int) int {
-	for j := min(use, len(s.tokens)-1); j > 0; j-- {
-		if s.tokens[j].kind != tokIdent || s.str(j) != name || !s.is(j+1, ";", "=", ",", "[", "__attribute__") {
+	for j := min(use, len(s.Tokens)-1); j > 0; j-- {
+		if s.Tokens[j].Kind != csource.Ident || s.Str(j) != name || !s.Is(j+1, ";", "=", ",", "[", "__attribute__") {
 			continue
 		}
 		// A declarator stands behind a type, a *, or another declarator's comma.
 		k := j - 1
-		for s.is(k, "*") {
+		for s.Is(k, "*") {
 			k--
 		}
 		switch {
-		case s.is(k, ","):
+		case s.Is(k, ","):
 			// int a = 1, name = 2; : look for the type at the statement's beginning.
 			first := k
-			for first > 0 && !s.is(first-1, ";", "{", "}", ")") {
-				if s.is(first-1, "]") && s.match[first-1] >= 0 {
-					first = s.match[first-1]
+			for first > 0 && !s.Is(first-1, ";", "{", "}", ")") {
+				if s.Is(first-1, "]") && s.Match(first-1) >= 0 {
+					first = s.Match(first - 1)
 					continue
 				}
 				first--
 			}
-			if s.tokens[first].kind == tokIdent && s.tokens[first+1].kind == tokIdent {
+			if s.Tokens[first].Kind == csource.Ident && s.Tokens[first+1].Kind == csource.Ident {
 				return j
 			}
-		case k >= 0 && s.tokens[k].kind == tokIdent && !statementWord()[s.str(k)], s.is(k, "}"):
-			if s.is(j+1, "[") || k < j-1 || s.tokens[k].kind == tokIdent || s.is(k, "}") {
+		case k >= 0 && s.Tokens[k].Kind == csource.Ident && !csource.IsStatementWord(s.Str(k)), s.Is(k, "}"):
+			if s.Is(j+1, "[") || k < j-1 || s.Tokens[k].Kind == csource.Ident || s.Is(k, "}") {
 				return j
 			}
 		}
@@ -1065,9 +1066,9 @@ func (d *describer) advances() string {
 		what, step := "", ""
 		if l, ok := d.Program.Line(s.Point.Slot); ok {
 			if src := d.source(l.File); src != nil {
-				i := src.at(src.Offset(src.BTF(l.Line, l.Column)))
-				if i > 0 && src.is(i, "+=") {
-					what, step = src.textOf(span{src.unaryStart(i - 1), i - 1}), src.bare(span{i + 1, src.exprEnd(i + 1)})
+				i := src.TokenAt(src.Offset(src.BTF(l.Line, l.Column)))
+				if i > 0 && src.Is(i, "+=") {
+					what, step = src.Spelling(csource.Span{First: src.UnaryStart(i - 1), Last: i - 1}), src.bare(csource.Span{First: i + 1, Last: src.ExprEnd(i + 1)})
 				}
 			}
 		}

@@ -76,14 +76,14 @@ func (e *explainer) inlineCallers(slot int) []Related {
 		message := "called from here"
 		if s := e.source(file); s != nil {
 			p := s.BTF(call.line, call.column)
-			whole, args := s.call(s.at(s.Offset(p)), e.isMacro)
-			if whole.ok() {
+			whole, args := s.Call(s.TokenAt(s.Offset(p)), e.isMacro)
+			if whole.OK() {
 				r = s.rangeOf(e.path(file), whole)
 			}
 			var with []string
 			for i, name := range call.parameters {
 				if i < len(args) && name != "" {
-					if text := s.textOf(args[i]); len(text) <= 40 && text != name {
+					if text := s.Spelling(args[i]); len(text) <= 40 && text != name {
 						with = append(with, name+" = "+text)
 					}
 				}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"bpfls/csource"
 	"bpfls/isa"
 	"bpfls/platform"
 	"bpfls/verifier"
@@ -320,8 +321,8 @@ func (d *describer) structRange(names ...string) Range {
 			continue
 		}
 		for _, name := range names {
-			if i := s.definition(name); name != "" && i >= 0 {
-				return s.rangeOf(d.path(file), span{i, i})
+			if i := s.Definition(name); name != "" && i >= 0 {
+				return s.rangeOf(d.path(file), csource.Span{First: i, Last: i})
 			}
 		}
 	}

@@ -457,7 +457,7 @@ func (n *Namer) initialised(d int, in isa.Inst, otherwise *term) *term {
 	if !ok || s == nil || l.Line == 0 || l.Column == 0 {
 		return otherwise
 	}
-	name := s.initialised(s.at(s.Offset(s.BTF(l.Line, l.Column))))
+	name := s.initialised(s.TokenAt(s.Offset(s.BTF(l.Line, l.Column))))
 	if name == "" {
 		return otherwise
 	}

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"bpfls/csource"
 	"bpfls/position"
 )
 
@@ -34,14 +35,14 @@ type Declared struct {
 func Outline(m *position.Mapper) []Declared {
 	s := newSource(m)
 	var out []Declared
-	for i := 0; i < len(s.tokens); {
+	for i := 0; i < len(s.Tokens); {
 		d := s.declaration(i)
 		if d.name >= 0 && (d.body >= 0 || d.kind == DeclaredMap) {
 			out = append(out, Declared{
-				Kind: d.kind, Name: s.str(d.name), Section: d.section,
-				Range:     s.rangeOf("", span{i, d.last}),
-				Selection: s.rangeOf("", span{d.name, d.name}),
-				Open:      d.body >= 0 && s.match[d.body] < 0,
+				Kind: d.kind, Name: s.Str(d.name), Section: d.section,
+				Range:     s.rangeOf("", csource.Span{First: i, Last: d.last}),
+				Selection: s.rangeOf("", csource.Span{First: d.name, Last: d.name}),
+				Open:      d.body >= 0 && s.Match(d.body) < 0,
 			})
 		}
 		i = d.last + 1
@@ -60,22 +61,22 @@ type declaration struct {
 
 // declaration reads the external declaration that begins at token i.
 func (s *source) declaration(i int) declaration {
-	d := declaration{name: -1, body: -1, last: len(s.tokens) - 1}
+	d := declaration{name: -1, body: -1, last: len(s.Tokens) - 1}
 	declarator := -1 // the word in front of what was read last
 	call := -1       // of a function: its name
-	for j := i; j < len(s.tokens); j++ {
+	for j := i; j < len(s.Tokens); j++ {
 		switch {
-		case s.is(j, ";"):
+		case s.Is(j, ";"):
 			d.last = j
 			d.finish(declarator)
 			return d
-		case s.is(j, "}"): // a stray one
+		case s.Is(j, "}"): // a stray one
 			d.last = j
 			return d
-		case s.is(j, "="):
+		case s.Is(j, "="):
 			d.finish(declarator)
 			declarator = -1
-		case s.is(j, "SEC", "__attribute__", "__section") && s.is(j+1, "("):
+		case s.Is(j, "SEC", "__attribute__", "__section") && s.Is(j+1, "("):
 			if j > i && s.freshLine(j) && declarator >= 0 && call >= 0 {
 				d.last = j - 1 // the declaration before it was never ended
 				return d
@@ -84,17 +85,17 @@ func (s *source) declaration(i int) declaration {
 				d.section = name
 			}
 			j = s.skip(j + 1)
-		case s.is(j, "("):
+		case s.Is(j, "("):
 			if declarator == j-1 && call < 0 {
 				call = declarator
-				if a := j + 1; strings.HasPrefix(s.str(call), "BPF_") && a < len(s.tokens) && s.tokens[a].kind == tokIdent {
+				if a := j + 1; strings.HasPrefix(s.Str(call), "BPF_") && a < len(s.Tokens) && s.Tokens[a].Kind == csource.Ident {
 					call = a // BPF_PROG(name, ...)
 				}
 			}
 			j = s.skip(j)
-		case s.is(j, "["):
+		case s.Is(j, "["):
 			j = s.skip(j)
-		case s.is(j, "{"):
+		case s.Is(j, "{"):
 			if call >= 0 && d.name < 0 {
 				d.name, d.body, d.last = call, j, s.skip(j)
 				if d.section != "" {
@@ -103,7 +104,7 @@ func (s *source) declaration(i int) declaration {
 				return d
 			}
 			j = s.skip(j) // members of a structure, or an initializer
-		case s.tokens[j].kind == tokIdent:
+		case s.Tokens[j].Kind == csource.Ident:
 			declarator = j
 		}
 	}
@@ -119,40 +120,40 @@ func (d *declaration) finish(declarator int) {
 
 // skip returns the bracket that closes the one at i, or the last token where none does.
 func (s *source) skip(i int) int {
-	if s.match[i] > i {
-		return s.match[i]
+	if s.Match(i) > i {
+		return s.Match(i)
 	}
-	if !s.is(i, "{") {
+	if !s.Is(i, "{") {
 		return i
 	}
 	// A body that was not ended yet reaches to the next section mark.
-	for j := i + 1; j < len(s.tokens); j++ {
-		if s.is(j, "SEC") && s.freshLine(j) {
+	for j := i + 1; j < len(s.Tokens); j++ {
+		if s.Is(j, "SEC") && s.freshLine(j) {
 			return j - 1
 		}
 	}
-	return len(s.tokens) - 1
+	return len(s.Tokens) - 1
 }
 
 // freshLine reports whether a token is the first of its line and not indented.
 func (s *source) freshLine(i int) bool {
-	return s.Point(s.tokens[i].start).Column == 1
+	return s.Point(s.Tokens[i].Start).Column == 1
 }
 
 // sectionName returns the section that SEC("x") or __attribute__((section("x"))) at
 // token i gives.
 func (s *source) sectionName(i int) (string, bool) {
-	end := s.match[i+1]
+	end := s.Match(i + 1)
 	if end < 0 {
-		end = min(i+4, len(s.tokens))
+		end = min(i+4, len(s.Tokens))
 	}
-	if s.is(i, "__attribute__") {
-		for i++; i < end && !s.is(i, "section", "__section__"); i++ {
+	if s.Is(i, "__attribute__") {
+		for i++; i < end && !s.Is(i, "section", "__section__"); i++ {
 		}
 	}
 	for j := i + 1; j < end; j++ {
-		if s.tokens[j].kind == tokString {
-			name, err := strconv.Unquote(s.str(j))
+		if s.Tokens[j].Kind == csource.String {
+			name, err := strconv.Unquote(s.Str(j))
 			return name, err == nil && name != ""
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"sort"
 	"strings"
 
+	"bpfls/csource"
 	"bpfls/position"
 )
 
@@ -51,10 +52,10 @@ func (e *explainer) locate(slot int, w want, n int) (r Range, line, spelling str
 		r.EndColumn = max(r.Column, len(first)+1)
 		s = newSource(position.New([]byte(first)))
 		p := s.BTF(1, l.Column)
-		if ex := e.expression(s, s.at(s.Offset(p)), w, n); ex.ok() {
-			from, to := s.Point(s.tokens[ex.first].start), s.Point(s.tokens[ex.last].end)
+		if ex := e.expression(s, s.TokenAt(s.Offset(p)), w, n); ex.OK() {
+			from, to := s.Point(s.Tokens[ex.First].Start), s.Point(s.Tokens[ex.Last].End)
 			r.Column, r.EndColumn = from.Column, to.Column
-			spelling = s.textOf(ex)
+			spelling = s.Spelling(ex)
 		}
 		return r, first, spelling
 	}
@@ -62,25 +63,25 @@ func (e *explainer) locate(slot int, w want, n int) (r Range, line, spelling str
 	if p == (position.Point{}) {
 		return Range{File: r.File, Line: l.Line, Column: 1, EndLine: l.Line, EndColumn: 1}, "", ""
 	}
-	i := s.at(s.Offset(p))
+	i := s.TokenAt(s.Offset(p))
 	if l.Column == 0 {
-		if f := s.function(e.functionAt(slot)); f >= 0 && s.Point(s.tokens[f].start).Line <= p.Line && s.functionEnd(f) >= 0 &&
-			s.Point(s.tokens[f].end).Line == p.Line {
+		if f := s.function(e.functionAt(slot)); f >= 0 && s.Point(s.Tokens[f].Start).Line <= p.Line && s.functionEnd(f) >= 0 &&
+			s.Point(s.Tokens[f].End).Line == p.Line {
 			i, w = f, wantStatement
-			return s.rangeOf(r.File, span{i, i}), string(s.Line(p.Line)), ""
+			return s.rangeOf(r.File, csource.Span{First: i, Last: i}), string(s.Line(p.Line)), ""
 		}
 	}
 	ex := e.expression(s, i, w, n)
-	if !ex.ok() {
+	if !ex.OK() {
 		end := s.Clamp(position.Point{Line: p.Line, Column: 1 << 30})
 		if i >= 0 {
-			ex = span{i, i}
+			ex = csource.Span{First: i, Last: i}
 			return s.rangeOf(r.File, ex), string(s.Line(p.Line)), ""
 		}
 		return Range{r.File, p.Line, p.Column, p.Line, end.Column}, string(s.Line(p.Line)), ""
 	}
 	r = s.rangeOf(r.File, ex)
-	return r, string(s.Line(r.Line)), s.textOf(ex)
+	return r, string(s.Line(r.Line)), s.Spelling(ex)
 }
 
 // nearest returns the instruction with a line that stands nearest to one without, in the
@@ -121,9 +122,9 @@ func (e *explainer) placeNotes(slot int, r Range) []Related {
 	}
 	from := s.Offset(position.Point{Line: r.Line, Column: r.Column})
 	to := s.Offset(position.Point{Line: r.EndLine, Column: r.EndColumn})
-	for i := sort.Search(len(s.tokens), func(i int) bool { return s.tokens[i].start >= from }); i < len(s.tokens) && s.tokens[i].end <= to; i++ {
-		name := s.str(i)
-		if s.tokens[i].kind != tokIdent || !s.is(i+1, "(") {
+	for i := sort.Search(len(s.Tokens), func(i int) bool { return s.Tokens[i].Start >= from }); i < len(s.Tokens) && s.Tokens[i].End <= to; i++ {
+		name := s.Str(i)
+		if s.Tokens[i].Kind != csource.Ident || !s.Is(i+1, "(") {
 			continue
 		}
 		for _, file := range sortedKeys(e.Sources) {
@@ -131,8 +132,8 @@ func (e *explainer) placeNotes(slot int, r Range) []Related {
 			if m == nil {
 				continue
 			}
-			if at, ok := m.defined[name]; ok {
-				start, end := m.Point(at.start), m.Point(at.end)
+			if at, ok := m.Defined[name]; ok {
+				start, end := m.Point(at.Start), m.Point(at.End)
 				return []Related{{Range{e.path(file), start.Line, start.Column, end.Line, end.Column}, "macro " + name + " is defined here"}}
 			}
 		}
@@ -140,69 +141,69 @@ func (e *explainer) placeNotes(slot int, r Range) []Related {
 	return nil
 }
 
-func (s *source) rangeOf(file string, ex span) Range {
-	from, to := s.Point(s.tokens[ex.first].start), s.Point(s.tokens[ex.last].end)
+func (s *source) rangeOf(file string, ex csource.Span) Range {
+	from, to := s.Point(s.Tokens[ex.First].Start), s.Point(s.Tokens[ex.Last].End)
 	return Range{file, from.Line, from.Column, to.Line, to.Column}
 }
 
 // expression chooses the expression at token i.
-func (e *explainer) expression(s *source, i int, w want, n int) span {
+func (e *explainer) expression(s *source, i int, w want, n int) csource.Span {
 	if i < 0 {
-		return none
+		return csource.None
 	}
 	switch w {
 	case wantAccess:
-		return s.access(i, n == 1)
+		return s.Access(i, n == 1)
 	case wantPointer:
-		return s.pointer(s.access(i, n == 1))
+		return s.Pointer(s.Access(i, n == 1))
 	case wantBase:
-		ex := s.pointer(s.access(i, n == 1))
-		for next := s.pointer(ex); next != ex && next.ok(); next = s.pointer(ex) {
-			if s.is(ex.first, "*") {
+		ex := s.Pointer(s.Access(i, n == 1))
+		for next := s.Pointer(ex); next != ex && next.OK(); next = s.Pointer(ex) {
+			if s.Is(ex.First, "*") {
 				break // a pointer that was read from memory
 			}
 			ex = next
 		}
 		return ex
 	case wantCall, wantArgument:
-		whole, args := s.call(i, e.isMacro)
+		whole, args := s.Call(i, e.isMacro)
 		if w == wantArgument && n >= 1 && n <= len(args) {
 			return args[n-1]
 		}
-		if whole.ok() {
+		if whole.OK() {
 			return whole
 		}
 	case wantOperator:
-		if ex := s.binary(i); ex.ok() {
+		if ex := s.BinaryAt(i); ex.OK() {
 			return ex
 		}
-		if isAssignment(s.str(i)) {
-			return span{s.unaryStart(i - 1), s.exprEnd(i + 1)}
+		if csource.IsAssignment(s.Str(i)) {
+			return csource.Span{First: s.UnaryStart(i - 1), Last: s.ExprEnd(i + 1)}
 		}
 	case wantLoop:
-		if ex := s.loop(i); ex.ok() {
+		if ex := s.LoopKeyword(i); ex.OK() {
 			return ex
 		}
 	}
-	if s.is(i, "return", "if", "while", "for", "switch") {
-		if ex := s.statementExpr(i); ex.ok() {
+	if s.Is(i, "return", "if", "while", "for", "switch") {
+		if ex := s.StatementExpr(i); ex.OK() {
 			return ex
 		}
-		return span{i, i}
+		return csource.Span{First: i, Last: i}
 	}
-	if s.is(i, "{", "}", ";", ")") {
-		return span{i, i}
+	if s.Is(i, "{", "}", ";", ")") {
+		return csource.Span{First: i, Last: i}
 	}
-	if ex := s.binary(i); ex.ok() {
+	if ex := s.BinaryAt(i); ex.OK() {
 		return ex
 	}
-	if isAssignment(s.str(i)) && s.operand(i-1) {
-		return span{s.unaryStart(i - 1), s.exprEnd(i + 1)}
+	if csource.IsAssignment(s.Str(i)) && s.Operand(i-1) {
+		return csource.Span{First: s.UnaryStart(i - 1), Last: s.ExprEnd(i + 1)}
 	}
-	if s.tokens[i].kind == tokIdent && s.is(i-1, "->", ".") {
-		return span{s.postfixStart(i), i}
+	if s.Tokens[i].Kind == csource.Ident && s.Is(i-1, "->", ".") {
+		return csource.Span{First: s.PostfixStart(i), Last: i}
 	}
-	return span{i, max(i, s.exprEnd(i))}
+	return csource.Span{First: i, Last: max(i, s.ExprEnd(i))}
 }
 
 // functionAt returns the C function that the slot belongs to.
@@ -223,7 +224,7 @@ func (e *explainer) functionRange() (Range, string) {
 		}
 		if s := e.source(l.File); s != nil {
 			if i := s.function(e.Program.Name); i >= 0 {
-				r := s.rangeOf(e.path(l.File), span{i, i})
+				r := s.rangeOf(e.path(l.File), csource.Span{First: i, Last: i})
 				return r, string(s.Line(r.Line))
 			}
 		}
@@ -234,8 +235,8 @@ func (e *explainer) functionRange() (Range, string) {
 
 // function returns the token of a function's name in its definition, or -1.
 func (s *source) function(name string) int {
-	for i := range s.tokens {
-		if s.tokens[i].kind == tokIdent && s.str(i) == name && s.functionEnd(i) >= 0 {
+	for i := range s.Tokens {
+		if s.Tokens[i].Kind == csource.Ident && s.Str(i) == name && s.functionEnd(i) >= 0 {
 			return i
 		}
 	}
@@ -244,15 +245,15 @@ func (s *source) function(name string) int {
 
 // functionEnd returns the closing brace of the function whose name is at i, or -1.
 func (s *source) functionEnd(i int) int {
-	if !s.is(i+1, "(") || s.match[i+1] < 0 {
+	if !s.Is(i+1, "(") || s.Match(i+1) < 0 {
 		return -1
 	}
-	j := s.match[i+1] + 1
-	for s.is(j, "__attribute__") && s.is(j+1, "(") && s.match[j+1] >= 0 {
-		j = s.match[j+1] + 1
+	j := s.Match(i+1) + 1
+	for s.Is(j, "__attribute__") && s.Is(j+1, "(") && s.Match(j+1) >= 0 {
+		j = s.Match(j+1) + 1
 	}
-	if !s.is(j, "{") {
+	if !s.Is(j, "{") {
 		return -1
 	}
-	return s.match[j]
+	return s.Match(j)
 }

@@ -45,12 +45,12 @@ func isAccess(text string) bool {
 		return false
 	}
 	s := newSource(position.New([]byte(text)))
-	last := len(s.tokens) - 1
+	last := len(s.Tokens) - 1
 	if last < 0 {
 		return false
 	}
-	e := s.onlyAccess(0, last)
-	return e.ok() && e.first == 0 && e.last == last && !s.is(last, "++", "--", ")") || e.ok() && s.is(0, "*") && e.last == last
+	e := s.OnlyAccess(0, last)
+	return e.OK() && e.First == 0 && e.Last == last && !s.Is(last, "++", "--", ")") || e.OK() && s.Is(0, "*") && e.Last == last
 }
 
 // through is what C calls the pointer that the checked access goes through, where the

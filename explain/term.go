@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"bpfls/csource"
 	"bpfls/elfbpf"
 )
 
@@ -342,7 +343,7 @@ func containsWord(text, word string) bool {
 		}
 		i += j
 		end := i + len(word)
-		if (i == 0 || !identByte(text[i-1])) && (end == len(text) || !identByte(text[end])) {
+		if (i == 0 || !csource.IsWordByte(text[i-1])) && (end == len(text) || !csource.IsWordByte(text[end])) {
 			return true
 		}
 		i = end

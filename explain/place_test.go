@@ -16,7 +16,7 @@ func at(t *testing.T, c string) (*source, int) {
 		t.Fatalf("no mark in %q", c)
 	}
 	s := newSource(position.New([]byte(before + after)))
-	return s, s.at(len(before))
+	return s, s.TokenAt(len(before))
 }
 
 // TestExpressions shows which expression is underlined for the token that clang
@@ -99,7 +99,7 @@ func TestExpressions(t *testing.T) {
 			}
 			s, i := at(t, c)
 			e := &explainer{texts: map[string]*source{"a.c": s}, Input: Input{Sources: Sources{"a.c": s.Mapper}}}
-			if got := s.textOf(e.expression(s, i, test.want, test.n)); got != test.text {
+			if got := s.Spelling(e.expression(s, i, test.want, test.n)); got != test.text {
 				t.Errorf("%s\nunderlined %q, want %q", c, got, test.text)
 			}
 		})
@@ -112,8 +112,8 @@ func TestDefinitions(t *testing.T) {
 	s := newSource(position.New([]byte(c)))
 	for name, line := range map[string]int{"a": 1, "_b": 2, "b_t": 2, "none": 0} {
 		got := 0
-		if i := s.definition(name); i >= 0 {
-			got = s.Point(s.tokens[i].start).Line
+		if i := s.Definition(name); i >= 0 {
+			got = s.Point(s.Tokens[i].Start).Line
 		}
 		if got != line {
 			t.Errorf("structure %s is in line %d, want %d", name, got, line)
@@ -125,7 +125,7 @@ func TestDefinitions(t *testing.T) {
 			t.Errorf("function %s was not found", name)
 			continue
 		}
-		got := [2]int{s.Point(s.tokens[i].start).Line, s.Point(s.tokens[s.functionEnd(i)].start).Line}
+		got := [2]int{s.Point(s.Tokens[i].Start).Line, s.Point(s.Tokens[s.functionEnd(i)].Start).Line}
 		if got != lines {
 			t.Errorf("function %s is in lines %v, want %v", name, got, lines)
 		}
@@ -149,15 +149,15 @@ func FuzzExpression(f *testing.F) {
 			return
 		}
 		e := &explainer{texts: map[string]*source{}}
-		i := s.at(offset)
+		i := s.TokenAt(offset)
 		for w := wantStatement; w <= wantLoop; w++ {
 			ex := e.expression(s, i, w, n)
-			if ex.ok() && ex.last >= len(s.tokens) {
-				t.Fatalf("want %d: %v of %d tokens", w, ex, len(s.tokens))
+			if ex.OK() && ex.Last >= len(s.Tokens) {
+				t.Fatalf("want %d: %v of %d tokens", w, ex, len(s.Tokens))
 			}
-			s.textOf(ex)
+			s.Spelling(ex)
 		}
-		s.definition("a")
+		s.Definition("a")
 		s.function("f")
 	})
 }
