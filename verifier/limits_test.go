@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -52,6 +53,13 @@ func spills(functions int) []isa.Slot {
 	return code
 }
 
+// meeting puts a conditional copy of r6 in front of the last two instructions.
+func meeting(code []isa.Slot) []isa.Slot {
+	return slices.Insert(code, len(code)-2,
+		isa.Slot{Op: 0x25, Dst: 6, Off: 1, Imm: 3}, // if r6 > 3 goto +1
+		isa.Slot{Op: 0xbf, Dst: 8, Src: 6})         // r8 = r6
+}
+
 // creeping is a program whose analysis does not end where termination is checked: at
 // the head of the inner loop its count is bounded by way of the address in r2, and
 // every widening finds that bound a little higher. PREVAIL does not end either.
@@ -95,7 +103,9 @@ func TestLimits(t *testing.T) {
 		{"edges", spills(1), verifier.Limits{Edges: 100}, verifier.Unknown, "more than 100 relations"},
 		{"bytes", loop, verifier.Limits{Bytes: 1000}, verifier.Unknown, "more than 1000 bytes"},
 		{"nodes", loop, verifier.Limits{Nodes: 3}, verifier.Unknown, "3 nodes"},
-		{"copies of one value", spills(8), verifier.Limits{}, verifier.Pass, ""},
+		{"copies of one value", spills(8), verifier.Limits{Edges: 5000}, verifier.Pass, ""},
+		{"edges where ways meet", meeting(spills(1)), verifier.Limits{Edges: 5000}, verifier.Unknown, "more than 5000 relations"},
+		{"not too many edges where ways meet", meeting(spills(1)), verifier.Limits{}, verifier.Pass, ""},
 		{"a bound that grows", creeping, verifier.Limits{}, verifier.Unknown, "the loop at 6/15 does not come to rest"},
 		{"fewer copies", spills(2), verifier.Limits{}, verifier.Pass, ""},
 	} {

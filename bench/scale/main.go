@@ -27,9 +27,12 @@ func main() {
 	to := flag.Int("to", 1_000_000, "largest `size`")
 	limit := flag.Duration("limit", 20*time.Second, "go on to larger sizes while one takes less than this")
 	svg := flag.String("svg", "", "draw the figures into this `file`")
+	printed := flag.Bool("printed", false, "measure nothing: draw the figures that other runs printed into the files that are the arguments")
 	flag.Parse()
 	var err error
-	if *one != "" {
+	if *printed {
+		err = redraw(flag.Args(), *svg)
+	} else if *one != "" {
 		err = verify(*one, *size)
 	} else {
 		err = measureAll(*only, *from, *to, *limit, *svg)
@@ -110,6 +113,41 @@ func measureAll(only string, from, to int, limit time.Duration, svg string) erro
 		return os.WriteFile(svg, draw(all), 0o666)
 	}
 	return nil
+}
+
+// redraw draws what measureAll printed into files, and prints the exponents.
+func redraw(files []string, svg string) error {
+	var all []series
+	for _, f := range files {
+		data, err := os.ReadFile(f)
+		if err != nil {
+			return err
+		}
+		for line := range strings.Lines(string(data)) {
+			const nameWidth = 24
+			if len(line) < nameWidth {
+				continue
+			}
+			var p point
+			var seconds, mb float64
+			if _, err := fmt.Sscanf(line[nameWidth:], "%d instructions %d nodes %f s %f MB", &p.size, &p.nodes, &seconds, &mb); err != nil {
+				continue // a summary
+			}
+			p.cpu, p.memory = time.Duration(seconds*float64(time.Second)), int64(mb*1e6)
+			name := strings.TrimSpace(line[:nameWidth])
+			if len(all) == 0 || all[len(all)-1].name != name {
+				all = append(all, series{name: name})
+			}
+			s := &all[len(all)-1]
+			s.points = append(s.points, p)
+		}
+	}
+	for i := range all {
+		time, memory := all[i].exponents()
+		last := all[i].points[len(all[i].points)-1]
+		fmt.Printf("| %s | %d | %.1f s | %.0f MB | %s, %s |\n", all[i].name, last.size, last.cpu.Seconds(), float64(last.memory)/1e6, power(time), power(memory))
+	}
+	return os.WriteFile(svg, draw(all), 0o666)
 }
 
 // power writes an exponent.
