@@ -1,7 +1,9 @@
 package clangdriver
 
 import (
+	"bytes"
 	"context"
+	"crypto/md5"
 	"errors"
 	"fmt"
 	"os"
@@ -125,9 +127,20 @@ func (c *compilation) runFast(ctx context.Context) (out *Output, changed []strin
 	key := c.preambleKey(end)
 	if c.pch = c.findPrecompiled(key); c.pch != nil {
 		c.files.set(c.req.Path, without(c.text, end))
+		// The precompiled header names the file that it was made from, and clang wants to see
+		// it where it looks at a place in one of the headers.
+		c.files.set(preamblePath(c.req.Path), c.text[:end])
 		out, changed, err = c.run(ctx)
+		c.files.unset(preamblePath(c.req.Path))
 		c.files.set(c.req.Path, c.text)
-		if err != nil && ctx.Err() != nil || err == nil && out.Object != nil {
+		if err == nil && out.Object != nil {
+			c.d.cache.precompiling.used.Add(1)
+			// Debug information has the digest of the text that clang saw.
+			saw, is := md5.Sum(without(c.text, end)), md5.Sum(c.text)
+			out.Object = bytes.ReplaceAll(out.Object, saw[:], is[:])
+			return out, changed, nil
+		}
+		if err != nil && ctx.Err() != nil {
 			return out, changed, err
 		}
 		c.pch = nil

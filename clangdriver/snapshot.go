@@ -40,6 +40,11 @@ func (s *snapshot) set(path string, text []byte) {
 	s.texts[path], s.keys[pathKey(path)] = text, path
 }
 
+func (s *snapshot) unset(path string) {
+	delete(s.texts, path)
+	delete(s.keys, pathKey(path))
+}
+
 // text is an unsaved text.
 func (s *snapshot) text(path string) ([]byte, bool) {
 	key, ok := s.keys[pathKey(path)]

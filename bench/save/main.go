@@ -178,7 +178,7 @@ type cost struct {
 func printCPU(ours, plain cost) {
 	if ours.cpu > 0 {
 		fmt.Printf("  CPU time: server %v, its clang %v, plain clang %v, ratio %.2f\n", round(ours.cpu), round(ours.clang), round(plain.cpu),
-			(ours.cpu + ours.clang).Seconds()/plain.cpu.Seconds())
+			(ours.cpu+ours.clang).Seconds()/plain.cpu.Seconds())
 	}
 }
 
