@@ -73,6 +73,9 @@ func (s *server) diagnostics(e session.FindingsEvent) (items []protocol.Diagnost
 	items = []protocol.Diagnostic{}
 	h := fnv.New128a()
 	for _, f := range e.Findings {
+		if f.Unnecessary && !s.features.tags {
+			continue
+		}
 		d := s.diagnostic(e, f)
 		items = append(items, d)
 		data, err := protocol.Marshal(&d)

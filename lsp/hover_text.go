@@ -25,6 +25,7 @@ func hoverText(view session.View, at position.Point, markdown bool) string {
 	}
 	word := view.WordAt(at)
 	w.helper(view, word)
+	w.mapOrField(view, at, word)
 	shown, more := 0, 0
 	for _, run := range view.Runs {
 		facts, edited := run.Facts(view.Path, at)
@@ -342,6 +343,61 @@ func (w *hoverWriter) helper(view session.View, name string) {
 			}
 			return
 		}
+	}
+}
+
+// mapOrField writes what a map is, or what the platform says of a member of a context.
+func (w *hoverWriter) mapOrField(view session.View, at position.Point, word string) {
+	for _, run := range view.Runs {
+		if f := view.ContextFieldAt(run, at); f != nil {
+			w.contextField(f, word)
+			return
+		}
+		use := run.Outcome.MapNamed(word)
+		if use == nil {
+			continue
+		}
+		if !run.Current {
+			w.stale()
+		}
+		w.line("%s: %s", w.code(word), report.MapText(use.Map, use.Platform))
+		w.line("%s", report.MapKind(use.Map, use.Platform))
+		var users []string
+		for _, p := range use.Programs {
+			users = append(users, p.Section+" "+p.Name)
+		}
+		if len(users) > 0 {
+			w.line("used by %s", strings.Join(users, ", "))
+		}
+		return
+	}
+}
+
+// contextField writes where a member of a context is and what programs may do with it.
+func (w *hoverWriter) contextField(f *session.ContextField, word string) {
+	c := f.Type.Context
+	name := f.Field.Name
+	if name == "" {
+		name = word
+	}
+	w.line("%s: bytes %d to %d of the context of hook %s (%s), %s", w.code(strings.TrimSpace(f.Field.Type+" "+name)),
+		f.Field.Offset, f.Field.Offset+f.Field.Size-1, f.Type.Name, f.Platform.Name, number(f.Field.Size, "byte"))
+	role := ""
+	switch f.Field.Offset {
+	case c.Data:
+		role = "a pointer to the first byte of the packet"
+	case c.End:
+		role = "a pointer behind the last byte of the packet"
+	case c.Meta:
+		role = "a pointer to the metadata in front of the packet"
+	}
+	if role != "" {
+		w.line("the verifier takes it for %s; programs may read it, not write it", role)
+	} else {
+		w.line("a number of any value to the verifier, which lets programs read and write it")
+	}
+	if f.Own != nil && (f.Own.Offset != f.Field.Offset || f.Own.Size != f.Field.Size) {
+		w.line("this program's structure has it at bytes %d to %d", f.Own.Offset, f.Own.Offset+f.Own.Size-1)
 	}
 }
 

@@ -22,6 +22,9 @@ func (s *server) publish(ctx context.Context, e session.FindingsEvent) {
 		params.Version.Set(e.Version)
 	}
 	for _, f := range e.Findings {
+		if f.Unnecessary && !s.features.tags {
+			continue // greyed where the editor can, else not shown
+		}
 		params.Diagnostics = append(params.Diagnostics, s.diagnostic(e, f))
 	}
 	if err := s.client.PublishDiagnostics(ctx, params); err != nil {
@@ -43,7 +46,7 @@ func (s *server) diagnostic(e session.FindingsEvent, f session.Finding) protocol
 			}
 		}
 	}
-	if f.OutOfDate && s.features.tags {
+	if (f.OutOfDate || f.Unnecessary) && s.features.tags {
 		d.Tags = protocol.NewDiagnosticTags(protocol.DiagnosticTagUnnecessary)
 	}
 	related := f.Related
@@ -100,6 +103,9 @@ func severity(s string) protocol.DiagnosticSeverity {
 		return protocol.DiagnosticSeverityError
 	case "warning":
 		return protocol.DiagnosticSeverityWarning
+	}
+	if s == "hint" {
+		return protocol.DiagnosticSeverityHint
 	}
 	return protocol.DiagnosticSeverityInformation
 }

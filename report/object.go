@@ -149,3 +149,19 @@ func MapText(m *elfbpf.Map, p *platform.Platform) string {
 	}
 	return strings.Join(parts, ", ")
 }
+
+// MapKind says what the platform says of a map's type: "map type array (2) of windows: keys
+// are numbers below 16".
+func MapKind(m *elfbpf.Map, p *platform.Platform) string {
+	kind := p.MapType(m.Type)
+	text := fmt.Sprintf("map type %s (%d) of %s", kind.Name, m.Type, p.Name)
+	switch {
+	case kind.Array:
+		text += fmt.Sprintf(": keys are numbers below %d", m.MaxEntries)
+	case kind.Value == platform.ValueMap:
+		text += ": its values are maps"
+	case kind.Value == platform.ValueProgram:
+		text += ": its values are programs"
+	}
+	return text
+}

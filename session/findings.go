@@ -17,13 +17,15 @@ import (
 type Finding struct {
 	Origin   string // "bpfls" or "clang"
 	Code     string // "BPF-packet-bounds", "-Wunused-variable"; may be empty
-	Severity string // "error", "warning", "information"
+	Severity string // "error", "warning", "information", "hint"
 	Message  string // one sentence
 	Range    explain.Range
 	Related  []RelatedPlace
 	// OutOfDate: found before the text or something that it depends on changed, and
 	// not known to hold now. Message says so.
 	OutOfDate bool
+	// Unnecessary: it is no fault, but code that is dead to the verifier.
+	Unnecessary bool
 	// Sources are the files whose compilation has the finding, sorted: for a
 	// header, those that include it.
 	Sources []string

@@ -150,6 +150,9 @@ func (s *Session) findings(path string) []Finding {
 		if !r.hidesCompileErrors() {
 			add(r.last, r.last.compiler, "")
 		}
+		if r.last == r.verdict && r.stopped == "" && s.current(r, r.last) {
+			add(r.last, r.last.dead, "")
+		}
 		stopped := r.stopped != "" && !s.current(r, r.last)
 		if !stopped || r.last != r.verdict {
 			add(r.last, r.last.verifier, "")

@@ -359,7 +359,7 @@ func (s *Session) runSafely(j *job) (f *finished) {
 func finish(path string, out *Outcome) *finished {
 	f := &finished{
 		judgement: judge(out), outcome: out, reports: out.Report.Programs,
-		verifier: verdictItems(path, out), compiler: compilerItems(path, out.Compile), settings: settingsItems(path, out.Problems),
+		verifier: verdictItems(path, out), compiler: compilerItems(path, out.Compile), settings: settingsItems(path, out.Problems), dead: deadItems(path, out),
 		texts: map[string]*position.Mapper{}, names: map[string]string{}, inputs: map[string]digest{path: absent},
 		maps: map[string]*LineMap{},
 	}
@@ -533,7 +533,7 @@ func (s *Session) tryLater(r *record) {
 	r.failures++
 }
 
-func (f *finished) items() []item { return slices.Concat(f.verifier, f.compiler, f.settings) }
+func (f *finished) items() []item { return slices.Concat(f.verifier, f.compiler, f.settings, f.dead) }
 
 // showItems tells subscribers the findings of every file in which the record has
 // some or had some.

@@ -141,6 +141,7 @@ type finished struct {
 	verifier []item
 	compiler []item
 	settings []item                      // errors in settings files
+	dead     []item                      // code that is dead to the verifier
 	texts    map[string]*position.Mapper // as compiled, by absolute path
 	names    map[string]string           // absolute path to the name in line information
 	inputs   map[string]digest           // what it read
