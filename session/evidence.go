@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"sync"
 
 	"bpfls/explain"
 	"bpfls/position"
@@ -19,7 +20,7 @@ import (
 // Evidence finds out about a finding of the newest verdict of a source: what fact is
 // missing, which changes make it go away, and whether the program is wrong or the
 // verifier lost something. It compiles and verifies copies, for as long as the
-// context allows, anew at every call. The finding is one of
+// context allows; what was found out is kept with the verdict. The finding is one of
 // Outcome.Report of the source at path; it is returned with MissingFact and Evidence
 // filled in, its places in the text that was compiled.
 // Which parts of it are looked for can be said; none: all.
@@ -141,7 +142,82 @@ func (o *Outcome) Evidence(ctx context.Context, p *ProgramOutcome, i int, parts 
 	if o.Compile != nil {
 		req.Judge = copyJudge{o}
 	}
-	return repair.Evidence(ctx, req)
+	f, err := o.found.get(ctx, evidenceKey{p, i, req.Parts}, func() (explain.Finding, error) { return repair.Evidence(ctx, req) })
+	if err != nil && f.Code == "" {
+		f = p.Report.Findings[i] // the caller went away while it waited
+	}
+	return f, err
+}
+
+// evidenceCache keeps what was found out about the findings of an outcome. What an
+// outcome says does not change, so neither does the evidence.
+type evidenceCache struct {
+	mu      sync.Mutex
+	entries map[evidenceKey]*evidenceEntry
+	order   []evidenceKey // of entries, the oldest first
+}
+
+type evidenceKey struct {
+	program *ProgramOutcome
+	finding int
+	parts   repair.Part
+}
+
+// evidenceEntry is filled in when done is closed. ok is false where the evidence was not
+// found out, as when its caller went away.
+type evidenceEntry struct {
+	done    chan struct{}
+	finding explain.Finding
+	ok      bool
+}
+
+// mostEvidence bounds the findings of an outcome whose evidence is kept.
+const mostEvidence = 64
+
+// get returns the evidence for a key, and looks for it where it is not kept. Callers
+// that ask for the same at the same time wait for the first of them; if that one is
+// cancelled, the next one looks for it.
+func (c *evidenceCache) get(ctx context.Context, key evidenceKey, look func() (explain.Finding, error)) (explain.Finding, error) {
+	for {
+		c.mu.Lock()
+		e := c.entries[key]
+		if e == nil {
+			e = &evidenceEntry{done: make(chan struct{})}
+			c.put(key, e)
+			c.mu.Unlock()
+			f, err := look()
+			c.mu.Lock()
+			e.finding, e.ok = f, err == nil
+			if err != nil && c.entries[key] == e {
+				delete(c.entries, key)
+				c.order = slices.DeleteFunc(c.order, func(k evidenceKey) bool { return k == key })
+			}
+			c.mu.Unlock()
+			close(e.done)
+			return f, err
+		}
+		c.mu.Unlock()
+		select {
+		case <-e.done:
+		case <-ctx.Done():
+			return explain.Finding{}, context.Cause(ctx)
+		}
+		if e.ok {
+			return e.finding, nil
+		}
+	}
+}
+
+func (c *evidenceCache) put(key evidenceKey, e *evidenceEntry) {
+	if len(c.order) >= mostEvidence {
+		delete(c.entries, c.order[0])
+		c.order = slices.Delete(c.order, 0, 1)
+	}
+	if c.entries == nil {
+		c.entries = map[evidenceKey]*evidenceEntry{}
+	}
+	c.entries[key] = e
+	c.order = append(c.order, key)
 }
 
 func (o *Outcome) subject(p *ProgramOutcome) *repair.Subject {

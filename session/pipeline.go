@@ -116,6 +116,8 @@ type Outcome struct {
 	request Request
 	options verifier.Options
 	path    func(string) string // from line information to reports
+
+	found evidenceCache
 }
 
 // ProgramOutcome is what is known of one program.
