@@ -453,6 +453,9 @@ func (w *factWriter) turns(reg int) string {
 				text = "; at most 1 turn"
 			}
 			r, _, spelling := w.locate(slot, wantOperator, 0)
+			if header := strings.Split(spelling, ";"); len(header) == 3 {
+				spelling = strings.TrimSpace(header[1]) // of a for its condition
+			}
 			if containsWord(spelling, name.Variable) && len(spelling) <= longestSubject {
 				text += fmt.Sprintf("; bound from %s (line %d)", spelling, r.Line)
 			}
