@@ -2,13 +2,14 @@ package clangdriver
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
+
+	"github.com/kballard/go-shellquote"
 )
 
 // compileCommand is the command that a compilation database has for a file.
@@ -145,64 +146,15 @@ func parseDatabase(text []byte, dir string) (map[string]compileCommand, error) {
 
 var windowsPath = pattern{text: `(^|[\s"])[A-Za-z]:\\`}
 
-// splitCommand splits a command line as the shell of its platform would. What a shell
-// would expand, or take for more than one command, is an error.
+// splitCommand splits a command line by the rules of quoting of its platform. Nothing is
+// expanded, and no operator of a shell means anything, as when clang's tools read it.
 func splitCommand(line string) ([]string, error) {
 	if windowsPath.get().MatchString(line) {
 		return splitWindows(line), nil
 	}
-	args, err := splitPOSIX(line)
+	args, err := shellquote.Split(line)
 	if err != nil {
 		return nil, fmt.Errorf("the command cannot be split: %w", err)
-	}
-	return args, nil
-}
-
-// splitPOSIX splits by the shell's rules of quoting (POSIX.1-2024, Shell Command
-// Language, 2.2).
-func splitPOSIX(line string) ([]string, error) {
-	var args []string
-	var arg []byte
-	have := false    // there is an argument, perhaps an empty one
-	quote := byte(0) // that is open
-	for i := 0; i < len(line); i++ {
-		b := line[i]
-		switch {
-		case quote == '\'' && b != quote:
-			arg = append(arg, b)
-		case b == '\\':
-			if i++; i == len(line) {
-				return nil, errors.New("it ends with a backslash")
-			}
-			if line[i] == '\n' {
-				continue
-			}
-			if quote == '"' && !strings.ContainsRune("$`\"\\", rune(line[i])) {
-				arg = append(arg, b)
-			}
-			arg, have = append(arg, line[i]), true
-		case quote != 0 && b == quote:
-			quote = 0
-		case quote == 0 && (b == '\'' || b == '"'):
-			quote, have = b, true
-		case b == '$' || b == '`':
-			return nil, fmt.Errorf("%c at byte %d would be expanded by a shell: write it as it is meant, or quote it", b, i)
-		case quote == 0 && strings.ContainsRune("|&;<>()", rune(b)):
-			return nil, fmt.Errorf("%c at byte %d has a meaning for a shell: quote it", b, i)
-		case quote == 0 && (b == ' ' || b == '\t' || b == '\r' || b == '\n'):
-			if have {
-				args = append(args, string(arg))
-			}
-			arg, have = arg[:0], false
-		default:
-			arg, have = append(arg, b), true
-		}
-	}
-	if quote != 0 {
-		return nil, fmt.Errorf("a quote (%c) is not closed", quote)
-	}
-	if have {
-		args = append(args, string(arg))
 	}
 	return args, nil
 }

@@ -975,7 +975,8 @@ func (m *makefile) recipeCommand(r makeRule, target, stem, source string) ([]str
 			continue
 		}
 		words, err := splitCommand(strings.TrimLeft(text, "@-+ \t"))
-		if err != nil || !isBPFTarget(targetOf(words)) {
+		// What a shell would do beyond splitting is not done, so such a recipe is not read.
+		if err != nil || strings.ContainsAny(text, "$`|&;<>()") || !isBPFTarget(targetOf(words)) {
 			if strings.Contains(text, "bpf") && strings.Contains(text, "clang") && strings.Contains(text, "-target") {
 				failed = unreadable("its command is more than one")
 			}

@@ -3,6 +3,7 @@ package report
 import (
 	"encoding/json"
 	"io"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -266,39 +267,21 @@ func (s *sarif) artifact(file string) sarifArtifactLocation {
 	return sarifArtifactLocation{URI: uri, Index: &i}
 }
 
-// fileURI makes a URI of a path (RFC 3986, RFC 8089): relative ones stay relative.
+// fileURI makes a URI of a path: relative ones stay relative.
 func fileURI(path string) string {
 	path = strings.ReplaceAll(path, `\`, "/")
+	u := url.URL{Path: path}
 	switch {
 	case strings.HasPrefix(path, "//"): // of a server
-		path = "file:" + escapePath(path)
+		u.Scheme = "file"
+		u.Host, u.Path, _ = strings.Cut(path[2:], "/")
+		u.Path = "/" + u.Path
 	case strings.HasPrefix(path, "/"):
-		path = "file://" + escapePath(path)
+		u.Scheme = "file"
 	case len(path) > 1 && path[1] == ':':
-		path = "file:///" + escapePath(path)
-	default:
-		first, _, _ := strings.Cut(path, "/")
-		path = escapePath(path)
-		if strings.Contains(first, ":") { // it would be a scheme
-			path = "./" + path
-		}
+		u.Scheme, u.Path = "file", "/"+path
 	}
-	return path
-}
-
-// escapePath writes bytes that no path of a URI may have as %XX.
-func escapePath(path string) string {
-	var b strings.Builder
-	for i := range len(path) {
-		c := path[i]
-		if 'a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9' || strings.IndexByte("-._~!$&'()*+,;=:@/", c) >= 0 {
-			b.WriteByte(c)
-		} else {
-			const digits = "0123456789ABCDEF"
-			b.Write([]byte{'%', digits[c>>4], digits[c&0xf]})
-		}
-	}
-	return b.String()
+	return u.String()
 }
 
 // location is a place with a message, which may be empty.

@@ -11,7 +11,7 @@ func TestFileURI(t *testing.T) {
 		"dir/a:b.c":        "dir/a:b.c",
 		"/src/100%.c":      "file:///src/100%25.c",
 		"/src/naïve.c":     "file:///src/na%C3%AFve.c",
-		"/src/a+b&(c)=?.c": "file:///src/a+b&(c)=%3F.c",
+		"/src/a+b&(c)=?.c": "file:///src/a+b&%28c%29=%3F.c",
 		`C:\src\a.c`:       "file:///C:/src/a.c",
 		`\\server\share\a`: "file://server/share/a",
 	} {

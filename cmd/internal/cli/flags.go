@@ -2,10 +2,10 @@ package cli
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -16,24 +16,23 @@ import (
 // any order. A command declares them; no grammar but that of the command that is
 // run is ever built, since a verdict must not wait for it.
 //
-// Flags are written --name=value or --name value, -n value or -nvalue; -- ends them.
-// Those without a value may say --name=false. A value that begins with - is a value.
+// Package flag reads the flags: --name=value or --name value; -- ends them. Those
+// without a value may say --name=false. A value that begins with - is a value.
 type Flags struct {
-	flags  []flag
-	args   []argument
-	helped bool // --help was given
+	set   *flag.FlagSet
+	flags []flagHelp
+	args  []argument
 }
 
-// flag is a word that begins with -.
-type flag struct {
+// flagHelp is what the help says of a flag.
+type flagHelp struct {
 	name, short string
-	value       string // what stands for its value in the help; empty: it needs none
+	value       string // what stands for its value; empty: it needs none
 	help        string
-	set         func(string) error
 }
 
 // ErrHelp is the error of a line that asks for help.
-var ErrHelp = errors.New("help is asked for")
+var ErrHelp = flag.ErrHelp
 
 // argument is a word that belongs to no flag.
 type argument struct {
@@ -45,70 +44,59 @@ type argument struct {
 
 // NewFlags gives a grammar that knows --help alone.
 func NewFlags() *Flags {
-	f := new(Flags)
-	f.Yes(&f.helped, "help", "Show this help.")
-	f.flags[0].short = "h"
+	f := &Flags{set: flag.NewFlagSet("", flag.ContinueOnError)}
+	f.set.SetOutput(io.Discard) // the caller prints errors and help
+	f.flags = []flagHelp{{"help", "h", "", "Show this help."}}
 	return f
 }
 
 // Text declares a flag with a value; where there are choices, one of them. Its
 // variable holds the default.
 func (f *Flags) Text(into *string, name, value, help string, choices ...string) {
-	f.flags = append(f.flags, flag{name: name, value: value, help: help, set: func(s string) error {
+	f.set.Func(name, "", func(s string) error {
 		if len(choices) > 0 && !slices.Contains(choices, s) {
 			n := len(choices) - 1
 			return fmt.Errorf("must be %s or %s", strings.Join(choices[:n], ", "), choices[n])
 		}
 		*into = s
 		return nil
-	}})
+	})
+	f.flags = append(f.flags, flagHelp{name, "", value, help})
 }
 
 // Yes declares a flag without a value.
 func (f *Flags) Yes(into *bool, name, help string) {
-	f.flags = append(f.flags, flag{name: name, help: help, set: func(s string) error {
-		switch s {
-		case "true":
-			*into = true
-		case "false":
-			*into = false
-		default:
-			return errors.New("must be true or false")
-		}
-		return nil
-	}})
+	f.set.BoolVar(into, name, *into, "")
+	f.flags = append(f.flags, flagHelp{name, "", "", help})
 }
 
-// Number declares a flag whose value is an integer.
+// Number declares a flag whose value is an integer; it has a short name, too.
 func (f *Flags) Number(into *int, name, short, value, help string) {
-	f.flags = append(f.flags, flag{name: name, short: short, value: value, help: help, set: func(s string) error {
-		n, err := strconv.Atoi(s)
-		if err != nil {
-			return errors.New("must be an integer")
-		}
-		*into = n
-		return nil
-	}})
+	f.set.IntVar(into, name, *into, "")
+	f.set.IntVar(into, short, *into, "")
+	f.flags = append(f.flags, flagHelp{name, short, value, help})
 }
 
 // Names declares a flag whose values are lists, and add up.
 func (f *Flags) Names(into *[]string, name, value, help string) {
-	f.flags = append(f.flags, flag{name: name, value: value, help: help, set: func(s string) error {
+	f.set.Func(name, "", func(s string) error {
 		*into = append(*into, strings.Split(s, ",")...)
 		return nil
-	}})
+	})
+	f.flags = append(f.flags, flagHelp{name, "", value, help})
 }
 
 // Duration declares a flag whose value is a time, 30s or 2m.
 func (f *Flags) Duration(into *time.Duration, name, value, help string) {
-	f.flags = append(f.flags, flag{name: name, value: value, help: help, set: func(s string) error {
+	f.set.Func(name, "", func(s string) error {
 		d, err := time.ParseDuration(s)
 		if err != nil {
 			return errors.New(`must be a duration like "30s" or "5m"`)
 		}
 		*into = d
 		return nil
-	}})
+	})
+	f.flags = append(f.flags, flagHelp{name, "", value, help})
 }
 
 // Arg declares the next argument.
@@ -132,22 +120,16 @@ func (f *Flags) Rest(into *[]string, name, help string, optional bool) {
 func (f *Flags) Parse(line []string) error {
 	var words []string
 	for len(line) > 0 {
-		word := line[0]
-		line = line[1:]
-		switch {
-		case word == "--":
-			words, line = append(words, line...), nil
-		case len(word) < 2 || word[0] != '-':
-			words = append(words, word)
-		default:
-			var err error
-			if line, err = f.flag(word, line); err != nil {
-				return err
-			}
+		// Package flag stops at the first word that is none of a flag, and behind "--".
+		if err := f.set.Parse(line); err != nil {
+			return err
 		}
-	}
-	if f.helped {
-		return ErrHelp
+		rest := f.set.Args()
+		if read := len(line) - len(rest); len(rest) == 0 || read > 0 && line[read-1] == "--" {
+			words = append(words, rest...)
+			break
+		}
+		words, line = append(words, rest[0]), rest[1:]
 	}
 	for _, a := range f.args {
 		switch {
@@ -167,43 +149,6 @@ func (f *Flags) Parse(line []string) error {
 		return fmt.Errorf("unexpected argument %s", words[0])
 	}
 	return nil
-}
-
-// flag sets the flag of a word, with the next word as its value if need be, and
-// returns the words that are left.
-func (f *Flags) flag(word string, line []string) ([]string, error) {
-	var at int
-	var value string
-	var has bool
-	called := word
-	if name, long := strings.CutPrefix(word, "--"); long {
-		name, value, has = strings.Cut(name, "=")
-		called = "--" + name
-		if at = slices.IndexFunc(f.flags, func(o flag) bool { return o.name == name }); at < 0 {
-			return nil, fmt.Errorf("unknown flag: %s", called)
-		}
-	} else {
-		short, rest := word[1:2], word[2:]
-		if at = slices.IndexFunc(f.flags, func(o flag) bool { return o.short == short }); at < 0 {
-			return nil, fmt.Errorf("unknown flag: -%s in %s", short, word)
-		}
-		called = fmt.Sprintf("-%s, --%s", short, f.flags[at].name)
-		value, has = strings.TrimPrefix(rest, "="), rest != ""
-	}
-	o := &f.flags[at]
-	switch {
-	case has:
-	case o.value == "":
-		value = "true"
-	case len(line) == 0:
-		return nil, fmt.Errorf("flag needs an argument: %s", called)
-	default:
-		value, line = line[0], line[1:]
-	}
-	if err := o.set(value); err != nil {
-		return nil, fmt.Errorf("invalid argument %q for %q flag: %w", value, called, err)
-	}
-	return line, nil
 }
 
 func (a argument) String() string {
@@ -271,14 +216,9 @@ func Problems(commands []Command) (problems []string) {
 		}
 		f := NewFlags()
 		c.New().Declare(f)
-		for i, o := range f.flags {
+		for _, o := range f.flags {
 			if !strings.HasSuffix(o.help, ".") {
 				problems = append(problems, fmt.Sprintf("%s: the help of --%s is no sentence: %q", c.Name, o.name, o.help))
-			}
-			for _, other := range f.flags[:i] {
-				if other.name == o.name || o.short != "" && other.short == o.short {
-					problems = append(problems, fmt.Sprintf("%s: --%s is declared twice", c.Name, o.name))
-				}
 			}
 		}
 		for i, a := range f.args {
