@@ -30,6 +30,7 @@ var switchable = map[string][]string{
 	"tags":               nil,
 	"status":             nil,
 	"progress":           nil,
+	"trace":              nil,
 }
 
 // Features lists what can be switched off by Options.Without.

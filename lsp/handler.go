@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"go.lsp.dev/jsonrpc2"
 	"go.lsp.dev/protocol"
@@ -102,6 +103,8 @@ func (s *server) admit(req *jsonrpc2.Request) error {
 // safely serves a message. A panic costs that message, nothing else.
 func (s *server) safely(ctx context.Context, req *jsonrpc2.Request, next jsonrpc2.Handler) (result any, err error) {
 	method := strings.Clone(req.Method())
+	began := time.Now()
+	defer func() { s.traced(method, began, err) }()
 	defer func() {
 		if p := recover(); p != nil {
 			s.log.Error("a request failed: this is a fault of bpfls", "method", method, "panic", p, "stack", string(debug.Stack()))

@@ -18,6 +18,7 @@ func TestHover(t *testing.T) {
 		want       string // a part of the text
 	}{
 		{"an access", 14, 2, "proven here: 5 of 6 checks"},
+		{"a finding", 14, 2, "BPF-maybe-null: "},
 		{"a helper", 13, 30, "bpf_map_lookup_elem(map: "},
 		{"a section", 9, 6, "xdp (linux, built in)"},
 		{"a program", 10, 5, "xdp count in a.bpf.c: 1 finding"},

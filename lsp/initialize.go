@@ -34,6 +34,7 @@ func (s *server) Initialize(_ context.Context, params *protocol.InitializeParams
 	s.features = featuresOf(params.Capabilities)
 	s.restrict(init)
 	s.clangd = init.Clangd
+	s.trace.Store(params.Trace != "" && params.Trace != protocol.TraceValueOff)
 	s.session.SetTrusted(init.Trusted == nil || *init.Trusted)
 	s.session.SetFolders(folders(params))
 	s.configure(init.Settings, nil)

@@ -58,6 +58,7 @@ type client struct {
 	progress  []string
 	settings  map[string]any
 	refreshes int
+	traces    []string
 	change    chan struct{}
 }
 
@@ -111,6 +112,14 @@ func (c *client) refreshed() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.refreshes++
+	c.changed()
+	return nil
+}
+
+func (c *client) LogTrace(_ context.Context, params *protocol.LogTraceParams) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.traces = append(c.traces, params.Message)
 	c.changed()
 	return nil
 }
@@ -515,5 +524,33 @@ func TestSettings(t *testing.T) {
 	}
 	if got := <-seen; string(got.Editor) != `{"platform":"linux"}` {
 		t.Errorf("settings %s", got.Editor)
+	}
+}
+
+// What the server serves is traced from when the client asks until it asks no more.
+func TestTrace(t *testing.T) {
+	c := connect(t, finder, "{}", abilities)
+	set := func(value protocol.TraceValue) {
+		if err := c.server.SetTrace(t.Context(), &protocol.SetTraceParams{Value: value}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.open("a.bpf.c", "int x;\n")
+	set(protocol.TraceValueMessages)
+	c.open("b.bpf.c", "int x;\n")
+	c.until("a trace", func() bool { return len(c.traces) > 1 })
+	set(protocol.TraceValueOff)
+	c.open("c.bpf.c", "int x;\n")
+	c.untilStatus("c.bpf.c", "verified: verified, 1 program (windows)")
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	opened := 0
+	for _, text := range c.traces {
+		if strings.HasPrefix(text, "textDocument/didOpen took ") {
+			opened++
+		}
+	}
+	if opened != 1 {
+		t.Errorf("traced: %q", c.traces)
 	}
 }

@@ -29,6 +29,7 @@ type server struct {
 	initialized atomic.Bool
 	downOrder   atomic.Bool // shutdown was requested
 	refreshing  atomic.Bool // a refresh is about to be asked for
+	trace       atomic.Bool // the client asked for $/logTrace
 	exitOnce    sync.Once
 
 	// Set by initialize.

@@ -3,6 +3,7 @@ package session_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -550,5 +551,38 @@ func TestEviction(t *testing.T) {
 	}
 	if n := b.toy.count(); n != runs+1 {
 		t.Errorf("%d runs for the view, want 1", n-runs)
+	}
+}
+
+// Files are judged side by side: each of two runs waits until the other has begun.
+func TestFilesOverlap(t *testing.T) {
+	var begun sync.WaitGroup
+	begun.Add(2)
+	s := session.New(session.Options{Workers: 2, NoWatch: true, Run: func(ctx context.Context, req session.Request) *session.Outcome {
+		begun.Done()
+		both := make(chan struct{})
+		go func() { begun.Wait(); close(both) }()
+		out := &session.Outcome{Report: &explain.Report{Path: req.Path}}
+		select {
+		case <-both:
+			out.Report.Programs = []*explain.Program{{Section: "xdp", Function: "f", Verdict: "pass"}}
+		case <-time.After(20 * time.Second):
+			out.Err = errors.New("it ran alone")
+		}
+		return out
+	}})
+	defer s.Close()
+	dir := t.TempDir()
+	for _, name := range []string{"a.bpf.c", "b.bpf.c"} {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte("int x;\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		s.Open(path, 1, "int x;\n")
+	}
+	for _, name := range []string{"a.bpf.c", "b.bpf.c"} {
+		if status, err := s.Wait(t.Context(), filepath.Join(dir, name)); err != nil || status.State != session.Verified {
+			t.Errorf("%s: %v, %v", name, status, err)
+		}
 	}
 }
