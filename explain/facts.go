@@ -348,8 +348,15 @@ func (w *factWriter) checkedAt(size int64) int {
 	for len(work) > 0 {
 		slot := work[len(work)-1]
 		work = work[:len(work)-1]
-		for _, f := range from.before(slot) {
+		before := from.before(slot)
+		for _, f := range before {
 			at := int(f)
+			if len(before) == 1 && !seen[at] && keepsPacket(w.insts[at].Kind) && len(seen) < mostFactWork {
+				// What holds behind it holds before it: no need to replay.
+				seen[at] = true
+				work = append(work, at)
+				continue
+			}
 			if seen[at] || w.before(at) == nil {
 				continue
 			}
@@ -369,6 +376,16 @@ func (w *factWriter) checkedAt(size int64) int {
 		}
 	}
 	return found
+}
+
+// keepsPacket reports whether instructions of a kind leave alone what is known of the
+// packet's size.
+func keepsPacket(k isa.Kind) bool {
+	switch k {
+	case isa.Bin, isa.Un, isa.LoadMapFD, isa.LoadMapAddress, isa.LoadPseudo, isa.Load, isa.Store, isa.Atomic:
+		return true
+	}
+	return false
 }
 
 // loop is a run of instructions that ends with a jump back to its first.

@@ -134,6 +134,28 @@ var faults = []fault{
 		e.fault("")
 		e.save("a.bpf.c") // of the same text
 	}},
+	{name: "the server is killed, and the editor starts another", happens: func(t *testing.T, e *editor, _ *rand.Rand) {
+		victim := e.world.start(e.settings)
+		victim.open("a.bpf.c")
+		victim.untilState("a.bpf.c", "failed", "")
+		victim.fault("waits")
+		victim.edit("a.bpf.c", safe)
+		victim.save("a.bpf.c")
+		e.edit("a.bpf.c", safe)
+		e.running()
+		e.do(victim.cmd.Process.Kill())
+		_ = victim.cmd.Wait()
+		e.fault("")
+		e.put(filepath.Join(e.clang, "go"), "")
+		e.untilState("a.bpf.c", "verified", "")
+		left, _ := filepath.Glob(filepath.Join(e.temp, "*"))
+		for _, dir := range left { // of the one that was killed
+			_ = os.RemoveAll(dir)
+		}
+		next := e.world.start(e.settings)
+		next.openText("a.bpf.c", safe)
+		next.sameAsFresh()
+	}},
 	{name: "the temporary folder is full", happens: diskFull},
 	{name: "precompiled headers are damaged", files: map[string]string{"big.h": big(14), "a.bpf.c": "#include \"big.h\"\n" + source("CHECKED", 20)}, happens: damagedCache},
 	{name: "two servers on one workspace", files: map[string]string{"a.bpf.c": withHeader("", 20), "b.bpf.c": withHeader("", 13), "limit.h": limitHeader(14)}, happens: twoServers},

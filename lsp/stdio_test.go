@@ -75,6 +75,7 @@ type world struct {
 	temp   string   // the servers' TMPDIR
 	cache  string   // their XDG_CACHE_HOME
 	under  []string // a command that servers run under
+	args   []string // of servers
 
 	mu     sync.Mutex
 	known  map[string]bool // texts that a server may have read, without what does not count
@@ -291,6 +292,7 @@ func (w *world) start(settings string, env ...string) *editor {
 		buffers: map[string]*buffer{}, published: map[string]*protocol.PublishDiagnosticsParams{}, statuses: map[string]status{}}
 	e.log = &locked{w: e.logged}
 	command := append(slices.Clone(w.under), w.binary, "lsp", "--log-level", "debug")
+	command = append(command, w.args...) // the last --log-level counts
 	e.cmd = exec.Command(command[0], command[1:]...)
 	e.cmd.Dir = filepath.Dir(w.dir)
 	e.cmd.Env = append(append(os.Environ(), "TMPDIR="+w.temp, "XDG_CACHE_HOME="+w.cache), env...)
@@ -492,6 +494,23 @@ func (e *editor) Progress(_ context.Context, params *protocol.ProgressParams) er
 	}
 	e.changed()
 	return nil
+}
+
+// ApplyEdit makes the changes of one buffer.
+func (e *editor) ApplyEdit(_ context.Context, params *protocol.ApplyWorkspaceEditParams) (*protocol.ApplyWorkspaceEditResult, error) {
+	for u, edits := range params.Edit.Changes {
+		text := e.text(u.FsPath())
+		slices.SortFunc(edits, func(a, b protocol.TextEdit) int { return int(b.Range.Start.Line) - int(a.Range.Start.Line) })
+		for _, edit := range edits {
+			offset := func(p protocol.Position) int { // of ASCII
+				lines := strings.SplitAfter(text, "\n")
+				return len(strings.Join(lines[:p.Line], "")) + int(p.Character)
+			}
+			text = text[:offset(edit.Range.Start)] + edit.NewText + text[offset(edit.Range.End):]
+		}
+		e.edit(u.FsPath(), text)
+	}
+	return &protocol.ApplyWorkspaceEditResult{Applied: len(params.Edit.Changes) > 0}, nil
 }
 
 // open opens a file with the text that it has on disk.

@@ -41,9 +41,11 @@ func (c *lspCmd) Run(p *cli.Program) error {
 	var started func(lsp.Live)
 	if c.mcp != "" {
 		var err error
-		if started, err = serveMCP(p, c.mcp, c.mcpWrite); err != nil {
+		var end func()
+		if started, end, err = serveMCP(p, c.mcp, c.mcpWrite); err != nil {
 			return err
 		}
+		defer end() // takes the file with the token away
 	}
 	compiler := &clangdriver.Driver{PrecompiledDir: cacheDir("precompiled")}
 	defer compiler.Close()

@@ -65,10 +65,11 @@ func (nopCloser) Close() error { return nil }
 
 // serveMCP opens an address on which other programs share the session of a language
 // server. It tells where, and the file with the token, on standard error.
-func serveMCP(p *cli.Program, address string, write bool) (started func(lsp.Live), err error) {
+func serveMCP(p *cli.Program, address string, write bool) (started func(lsp.Live), end func(), err error) {
+	end = func() {}
 	l, err := listen(address)
 	if err != nil {
-		return nil, cli.Usage("--mcp: %v", err)
+		return nil, end, cli.Usage("--mcp: %v", err)
 	}
 	token := os.Getenv(tokenVariable)
 	where := "the token is that of " + tokenVariable
@@ -77,9 +78,9 @@ func serveMCP(p *cli.Program, address string, write bool) (started func(lsp.Live
 		file, err := writeToken(token)
 		if err != nil {
 			l.Close()
-			return nil, err
+			return nil, end, err
 		}
-		context.AfterFunc(p.Ctx, func() { os.Remove(file) })
+		end = func() { os.Remove(file) }
 		where = "the token is in " + file
 	}
 	fmt.Fprintf(p.Stderr, "bpfls: MCP on %s; %s\n", url(l.Addr()), where)
@@ -93,7 +94,7 @@ func serveMCP(p *cli.Program, address string, write bool) (started func(lsp.Live
 				fmt.Fprintln(p.Stderr, "bpfls: MCP:", err)
 			}
 		}()
-	}, nil
+	}, end, nil
 }
 
 func url(a net.Addr) string {
