@@ -175,9 +175,6 @@ func (f *File) Pointer(e Span) Span {
 	if f.Is(e.First, "*") && e.Last > e.First {
 		return Span{e.First + 1, e.Last}
 	}
-	if f.PostfixEnd(e.First) < e.Last {
-		return e // more than one access
-	}
 	last := e.Last
 	for last > e.First && f.Is(last, "++", "--") {
 		last--

@@ -376,6 +376,9 @@ func (d *describer) null() string {
 		verb = "passed to " + d.callee()
 	}
 	name := d.name(or(d.operand(d.u.check.Reg), "the pointer"))
+	if callee, _, call := strings.Cut(name, "("); call && identifier(callee) { // a macro or builtin around the access
+		name = or(d.operand(d.u.check.Reg), "the pointer")
+	}
 	call, ok := d.origin(d.u.point.Slot, int(d.u.check.Reg))
 	if !ok {
 		return fmt.Sprintf("%s may be null; it is %s here without a check.", name, verb)

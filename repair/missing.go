@@ -111,15 +111,25 @@ func (w *worker) nullFact(r int8) []fact {
 		return nil
 	}
 	e := w.file.Uncast(w.at)
-	for w.file.Is(e.First, "*", "(", "&") && e.First < e.Last {
-		e.First++
+	member := false
+	for e.First < e.Last {
+		switch {
+		case w.file.IsCast(e.First):
+			e.First = w.file.Match(e.First) + 1
+			continue
+		case w.file.Is(e.First, "*", "(", "&"):
+			member = member || w.file.Is(e.First, "&")
+			e.First++
+			continue
+		}
+		break
 	}
-	if !simple(w.file, e) {
+	if member || !simple(w.file, e) { // &e->member: e is the pointer
 		e.Last = e.First
 	}
 	name := w.file.TextOf(e)
-	if !w.file.IsIdent(e.First) {
-		return nil
+	if !w.file.IsIdent(e.First) || w.file.Is(e.First+1, "(") || w.file.Macros[name] {
+		return nil // a call or a macro: it has no name that could be compared
 	}
 	return []fact{{name + " != NULL", verifier.Premise{B: verifier.Term{Kind: verifier.TermUnsigned, Reg: r}, C: -1}, []string{name}}}
 }

@@ -318,6 +318,9 @@ func (r *run) grantAccess(st *state, c *cfg.Check, root *failure) {
 		return
 	}
 	r.drop(&old)
+	if _, one := st.interval(reg(c.Reg, zone.KindCtxOffset)).Singleton(); t == TypeContext && !one {
+		r.mark(st, c.Reg, root) // which member is read, and so of which type, is not known
+	}
 	if t == TypeStack && c.Mode == cfg.Read {
 		// What is read there is taken for numbers.
 		if at := r.place(st.eval(&lo), st.eval(&width)); r.fits(&at) {
