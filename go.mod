@@ -16,7 +16,6 @@ require (
 	go.lsp.dev/jsonrpc2 v1.0.1
 	go.lsp.dev/protocol v1.0.1
 	go.lsp.dev/uri v1.0.1
-	go.yaml.in/yaml/v3 v3.0.4
 	golang.org/x/sys v0.48.0
 	pgregory.net/rapid v1.3.0
 )
