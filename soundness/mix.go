@@ -6,7 +6,7 @@ import "bpfls/isa"
 // one of several, parts of pointers, numbers in odd ranges, loops of which nothing is
 // known.
 func (g *generator) mix() {
-	switch g.IntN(17) {
+	switch g.IntN(20) {
 	case 0, 1, 2:
 		g.several()
 	case 3, 4:
@@ -23,8 +23,10 @@ func (g *generator) mix() {
 		g.scatter()
 	case 13:
 		g.legacy()
-	case 14:
+	case 14, 15:
 		g.behind()
+	case 16, 17:
+		g.signed()
 	default:
 		if g.cfg.Loops && g.depth == 0 && len(g.pending) == 0 {
 			g.loopUntil()
@@ -221,6 +223,35 @@ func (g *generator) ranged() {
 		g.emit(isa.Slot{Op: 0x07, Dst: isa.Reg(a), Imm: g.Int32N(64) - 32})
 		g.emit(isa.Slot{Op: 0x07, Dst: isa.Reg(b), Imm: g.Int32N(64) - 32})
 	}
+}
+
+// signed divides a number in a range of one sign, or around zero, by a constant or a number
+// in a range, as signed numbers.
+func (g *generator) signed() {
+	dst, by := g.reg(), g.reg()
+	if dst == by {
+		return
+	}
+	inRange := func(r int, from int32) {
+		if src := g.someNumber(); src != r {
+			g.emit(isa.Slot{Op: 0xbf, Dst: isa.Reg(r), Src: isa.Reg(src)})
+		}
+		g.emit(isa.Slot{Op: 0x57, Dst: isa.Reg(r), Imm: 1<<(1+g.IntN(6)) - 1})
+		g.emit(isa.Slot{Op: 0x07, Dst: isa.Reg(r), Imm: from})
+		g.regs[r] = number
+	}
+	inRange(dst, [...]int32{-g.Int32N(300) - 64, -g.Int32N(64), g.Int32N(64)}[g.IntN(3)])
+	op, class := [...]uint8{0x30, 0x90}[g.IntN(2)], [...]uint8{0x07, 0x04}[g.IntN(2)]
+	if g.IntN(2) == 0 {
+		n := g.Int32N(20) + 1
+		if g.IntN(2) == 0 {
+			n = -n
+		}
+		g.emit(isa.Slot{Op: op | class, Dst: isa.Reg(dst), Off: 1, Imm: n})
+		return
+	}
+	inRange(by, [...]int32{1, 1 + g.Int32N(9), -g.Int32N(80) - 1}[g.IntN(3)])
+	g.emit(isa.Slot{Op: op | class | 0x08, Dst: isa.Reg(dst), Src: isa.Reg(by), Off: 1})
 }
 
 // divide divides by what is surely not zero, or seems so.

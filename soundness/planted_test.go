@@ -95,7 +95,7 @@ var planted = []plantedBug{
 	{"a helper's writes through a pointer of several types leave the stack", "0.2.6", "transfer.go", "onlyStack, seen := true, false\n", "if set := st.typeOf(a.Mem); set&(set-1) != 0 {\n\t\t\tcontinue\n\t\t}\n\t\tonlyStack, seen := true, false\n"},
 	{"loads from sockets leave the register as it is", "0.2.6", "transfer.go", "case TypePacket, TypeShared, TypeAllocMem, TypeSocket, TypeBTFID:", "case TypePacket, TypeShared, TypeAllocMem, TypeBTFID:"},
 	{"32-bit divisors are checked in 64 bits", "0.2.6", "check.go", "\tif !c.Is64 {\n\t\treturn st.interval(u)", "\tif st.bottom() {\n\t\treturn st.interval(u)"},
-	{"quotients of a negative divisor have their bounds swapped", "0.2.5", "zone/interval.go", "\t\tlo, _ := quoBound(i.Hi, c)\n\t\thi, _ := quoBound(i.Lo, c)\n", "\t\tlo, _ := quoBound(i.Lo, c)\n\t\thi, _ := quoBound(i.Hi, c)\n"},
+	{"quotients of a negative divisor have the sign of the dividend", "", "zone/interval.go", "\t\tlo, _ := quoBound(i.Hi, c)\n\t\thi, _ := quoBound(i.Lo, c)\n", "\t\tlo, _ := quoBound(i.Lo, c.Neg())\n\t\thi, _ := quoBound(i.Hi, c.Neg())\n"},
 	{"pointers of the context may be overwritten", "0.2.4", "check.go", "return \"Cannot write to context pointer field\", false", "continue"},
 	{"a constant added to a pointer or number leaves the pointer's offset", "0.2.4", "transfer.go", "\t\t\t// Perhaps a pointer: where it points to now is not computed.\n\t\t\tp.havoc(st, v, zone.OffsetKinds)\n", ""},
 	{"a constant added to one of several pointers leaves their offsets", "0.2.4", "transfer.go", "\t\t\tp.mutZone(st).ApplySignedImm(zone.OpAdd, x, x, x, imm, 0)\n\t\t} else {\n\t\t\tp.havoc(st, v, zone.OffsetKinds)\n\t\t}\n", "\t\t\tp.mutZone(st).ApplySignedImm(zone.OpAdd, x, x, x, imm, 0)\n\t\t}\n"},
@@ -110,6 +110,7 @@ var impossible = []struct{ entry, why string }{
 	{"0.2.6, sign of an infinite bound in signed division", "operands of a division are words of 32 or 64 bits here: no bound is infinite (Zone.word)"},
 	{"0.2.5, queries of numeric bytes outside the stack window", "what is asked for is cut to the stack first (program.clip), and an empty range is no proof"},
 	{"0.2.5, map key and value widths out of range", "bounds are 128-bit integers here: no width overflows"},
+	{"0.2.5, bounds of quotients of a negative divisor swapped", "a range whose ends are swapped is empty here, and a transfer function that leads to bottom ends in unknown; a wrong sign is planted"},
 	{"0.2.5, undefined left shift by zero", "shifts by the width or more are defined in Go"},
 	{"0.2.6, direct socket reads hidden by stale facts", "the hiding is the bug of stale values, which is planted for results and copies"},
 }
