@@ -40,7 +40,9 @@ func TestExamples(t *testing.T) {
 	name := archive.Files[0].Name
 	c := connect(t, nil, `{"settings": {"platform": "linux", "termination": "on"}}`, actionAbilities)
 	c.open(name, source)
-	c.until("a verdict", func() bool { return strings.HasPrefix(c.status[name], "failed") || strings.HasPrefix(c.status[name], "verified") })
+	c.until("a verdict", func() bool {
+		return strings.HasPrefix(c.status[name], "failed") || strings.HasPrefix(c.status[name], "verified")
+	})
 
 	var got strings.Builder
 	times := regexp.MustCompile(`[\d.]+ (ms|s)\b`)
