@@ -260,18 +260,21 @@ func (c *compilation) precompile(key string, end int) {
 		defer p.mu.Unlock()
 		p.stop()
 		delete(p.busy, key)
-		switch {
-		case errors.Is(err, errNoPreamble):
-			p.failed[key] = time.Now().Add(24 * time.Hour)
-		case err != nil && !errors.Is(err, errChanged): // the disk is full, for instance
-			p.failed[key] = time.Now().Add(time.Minute)
+		if err != nil && !errors.Is(err, errChanged) {
+			// A preamble that does not compile may do so when one of its headers is
+			// written to the end, a full disk may have room.
+			p.failed[key] = time.Now().Add(tryAgain)
 		}
 	})
 }
 
+// tryAgain is how long no precompiled header is made where that failed.
+const tryAgain = 20 * time.Second
+
 var (
 	errNoPreamble = errors.New("the preamble does not compile by itself")
 	errChanged    = errors.New("a header changed while it was compiled")
+	errCrashed    = errors.New("clang ended before it was done")
 )
 
 // WaitPrecompiled waits until the precompiled headers that are being made are there.
@@ -305,6 +308,8 @@ func (c *compilation) makePrecompiled(ctx context.Context, key string, end int) 
 		return err
 	case len(changed) > 0:
 		return errChanged
+	case out.Crashed:
+		return errCrashed
 	case out.Object == nil:
 		return errNoPreamble
 	}
