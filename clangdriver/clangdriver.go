@@ -173,11 +173,6 @@ var shared Driver
 // Shared is the Driver that the package's functions use.
 func Shared() *Driver { return &shared }
 
-// Compile compiles a source with a Driver that the process shares. The error is
-// a *NotFoundError, a *TimeoutError, a context error or a failure to run clang
-// at all; what clang says of the source is in Output.
-func Compile(ctx context.Context, req Request) (*Output, error) { return shared.Compile(ctx, req) }
-
 // CompileHeader compiles the header req.Path alone, so that the BTF of the object
 // holds typeName ("struct xdp_md", or the name of a typedef). The header need
 // not include what declares the fixed-width integers. Errors as those of Compile.

@@ -61,12 +61,6 @@ func ConditionText(in *Inst) string {
 	return string(appendCondition(buf[:0], in, Condition(in.Op)))
 }
 
-// NegatedText prints what holds where a conditional jump is not taken.
-func NegatedText(in *Inst) string {
-	var buf [32]byte
-	return string(appendCondition(buf[:0], in, Condition(in.Op).Negate()))
-}
-
 // ListingNumbers returns the number that PREVAIL's listings print before each
 // instruction, by slot. It is the slot, except that a fused pair of shifts
 // counts as one, so that what follows is numbered lower.

@@ -92,34 +92,42 @@ func (s *Session) sources(ctx context.Context) []string {
 		}
 	}
 	s.mu.Unlock()
+	s.eachFile(ctx, func(path string, entry fs.DirEntry) {
+		if !isC(path) {
+			return
+		}
+		if info, err := entry.Info(); err != nil || info.Size() > maxSourceSize {
+			return
+		}
+		if text, err := os.ReadFile(path); err == nil { // what cannot be read has no symbols
+			if ok, _ := detect(path, string(text)); ok {
+				paths = append(paths, path)
+			}
+		}
+	})
+	slices.Sort(paths)
+	return slices.Compact(paths)
+}
+
+// eachFile calls f for the regular files of the workspace, but those in hidden folders and
+// node_modules, until it has looked at maxSearched or the context ends.
+func (s *Session) eachFile(ctx context.Context, f func(path string, entry fs.DirEntry)) {
 	looked := 0
 	for _, folder := range s.Folders() {
-		// What cannot be read has no symbols.
 		_ = filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
 			looked++
 			switch {
 			case ctx.Err() != nil || looked > maxSearched:
 				return fs.SkipAll
 			case err != nil:
-				return nil
 			case entry.IsDir() && path != folder && (strings.HasPrefix(entry.Name(), ".") || entry.Name() == "node_modules"):
 				return fs.SkipDir
-			case !entry.Type().IsRegular() || !isC(path):
-				return nil
-			}
-			if info, err := entry.Info(); err != nil || info.Size() > maxSourceSize {
-				return nil
-			}
-			if text, err := os.ReadFile(path); err == nil {
-				if ok, _ := detect(path, string(text)); ok {
-					paths = append(paths, path)
-				}
+			case entry.Type().IsRegular():
+				f(path, entry)
 			}
 			return nil
 		})
 	}
-	slices.Sort(paths)
-	return slices.Compact(paths)
 }
 
 // hasLetters reports whether a name has the letters of a query in their order.

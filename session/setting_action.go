@@ -310,23 +310,11 @@ func (s *Session) findHeader(ctx context.Context, f Finding) (list []Action) {
 func (s *Session) headerDirs(ctx context.Context, source, name string) []string {
 	ending := string(filepath.Separator) + filepath.FromSlash(path.Clean(name))
 	var dirs []string
-	looked := 0
-	for _, folder := range s.Folders() {
-		_ = filepath.WalkDir(folder, func(file string, entry fs.DirEntry, err error) error {
-			looked++
-			switch {
-			case ctx.Err() != nil || looked > maxSearched:
-				return fs.SkipAll
-			case err != nil:
-				return nil
-			case entry.IsDir() && file != folder && (strings.HasPrefix(entry.Name(), ".") || entry.Name() == "node_modules"):
-				return fs.SkipDir
-			case entry.Type().IsRegular() && strings.HasSuffix(file, ending):
-				dirs = append(dirs, strings.TrimSuffix(file, ending))
-			}
-			return nil
-		})
-	}
+	s.eachFile(ctx, func(file string, _ fs.DirEntry) {
+		if strings.HasSuffix(file, ending) {
+			dirs = append(dirs, strings.TrimSuffix(file, ending))
+		}
+	})
 	distance := func(dir string) int {
 		rel, err := filepath.Rel(filepath.Dir(source), dir)
 		if err != nil {

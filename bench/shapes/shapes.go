@@ -216,15 +216,6 @@ func (a *asm) nest(counters []isa.Reg, sum isa.Reg) {
 	(*a)[start].Off = int16(len(*a) - start - 1)
 }
 
-// Nest is one nest of loops of a depth of 1 to 8.
-func Nest(depth int) Program {
-	var a asm
-	a.random(r9)
-	a.nest([]isa.Reg{r1, r2, r3, r4, r5, r6, r7, r8}[:depth], r9)
-	a.exit()
-	return Program{Code: a}
-}
-
 // chain returns programs of eight frames in which each function calls the next one
 // calls times.
 func chain(calls int) func(int) Program {
