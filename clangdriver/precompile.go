@@ -12,10 +12,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"bpfls/diskcache"
 )
 
 // The headers at the beginning of a source, vmlinux.h above all, take most of the time of
@@ -36,6 +37,11 @@ const (
 	maxPrecompiled      = 16
 	maxPrecompiledBytes = 512 << 20
 )
+
+// precompiledFolder is where they are kept.
+func (d *Driver) precompiledFolder() *diskcache.Folder {
+	return &diskcache.Folder{Path: d.PrecompiledDir, MaxEntries: maxPrecompiled, MaxBytes: maxPrecompiledBytes}
+}
 
 // precompiled is a precompiled header on disk.
 type precompiled struct {
@@ -157,7 +163,8 @@ func (c *compilation) preambleKey(end int) string {
 // findPrecompiled returns the precompiled header for a compilation, nil where there is
 // none that holds.
 func (c *compilation) findPrecompiled(key string) *precompiled {
-	p := &precompiled{dir: filepath.Join(c.d.PrecompiledDir, key)}
+	folder := c.d.precompiledFolder()
+	p := &precompiled{dir: folder.Entry(key)}
 	data, err := os.ReadFile(filepath.Join(p.dir, precompiledInfoFile))
 	if err != nil || p.info.decode(data) != nil || !c.holds(&p.info) {
 		return nil
@@ -165,29 +172,23 @@ func (c *compilation) findPrecompiled(key string) *precompiled {
 	if c.digest(filepath.Join(p.dir, precompiledFile)) != p.info.Digest {
 		return nil
 	}
-	now := time.Now()
-	_ = os.Chtimes(p.dir, now, now) // used last
+	folder.Used(key)
 	return p
 }
 
 // encode writes JSON behind a line with its digest.
 func (info *precompiledInfo) encode() ([]byte, error) {
 	data, err := json.Marshal(info)
-	return append([]byte(digestOf(data)+"\n"), data...), err
+	return diskcache.Seal(data), err
 }
 
 // decode reads what encode wrote. The error says that it is damaged.
 func (info *precompiledInfo) decode(data []byte) error {
-	digest, data, _ := bytes.Cut(data, []byte("\n"))
-	if digestOf(data) != string(digest) {
-		return errors.New("the digest is another one")
+	data, err := diskcache.Unseal(data)
+	if err != nil {
+		return err
 	}
 	return json.Unmarshal(data, info)
-}
-
-func digestOf(data []byte) string {
-	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:])
 }
 
 // holds reports whether everything that a precompiled header was made from is as it was.
@@ -204,7 +205,7 @@ func (c *compilation) holds(info *precompiledInfo) bool {
 // on disk is known as long as the file's stamp stays.
 func (c *compilation) digest(path string) string {
 	if text, ok := c.files.text(path); ok {
-		return digestOf(text)
+		return diskcache.Digest(text)
 	}
 	info, err := os.Stat(path)
 	if err != nil {
@@ -226,7 +227,7 @@ func (c *compilation) digest(path string) string {
 	if err != nil {
 		return ""
 	}
-	next.digest = digestOf(text)
+	next.digest = diskcache.Digest(text)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.digests == nil || len(p.digests) >= maxScans {
@@ -313,13 +314,13 @@ func (c *compilation) makePrecompiled(ctx context.Context, key string, end int) 
 	case out.Object == nil:
 		return errNoPreamble
 	}
-	info := precompiledInfo{Digest: digestOf(out.Object), Inputs: map[string]string{}, Missing: out.Missing}
+	info := precompiledInfo{Digest: diskcache.Digest(out.Object), Inputs: map[string]string{}, Missing: out.Missing}
 	for _, file := range out.Files[1:] {
 		text, ok := out.Sources[file]
 		if !ok {
 			continue // looked for by __has_include, or a compilation database
 		}
-		info.Inputs[file] = digestOf(text)
+		info.Inputs[file] = diskcache.Digest(text)
 		info.Headers = append(info.Headers, file)
 	}
 	for _, d := range out.Diagnostics {
@@ -329,26 +330,7 @@ func (c *compilation) makePrecompiled(ctx context.Context, key string, end int) 
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(c.d.PrecompiledDir, 0o700); err != nil {
-		return err
-	}
-	temp, err := os.MkdirTemp(c.d.PrecompiledDir, ".new-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(temp)
-	for name, content := range map[string][]byte{precompiledFile: out.Object, precompiledInfoFile: data} {
-		if err := os.WriteFile(filepath.Join(temp, name), content, 0o600); err != nil {
-			return err
-		}
-	}
-	dir := filepath.Join(c.d.PrecompiledDir, key)
-	old := dir + ".old"
-	_ = os.Rename(dir, old) // one that holds no more
-	err = os.Rename(temp, dir)
-	_ = os.RemoveAll(old)
-	prunePrecompiled(c.d.PrecompiledDir)
-	return err
+	return c.d.precompiledFolder().Put(key, map[string][]byte{precompiledFile: out.Object, precompiledInfoFile: data})
 }
 
 // renamed gives a diagnostic another file's name for one.
@@ -361,44 +343,4 @@ func renamed(d Diagnostic, from, to string) Diagnostic {
 		d.Notes[i] = renamed(d.Notes[i], from, to)
 	}
 	return d
-}
-
-// prunePrecompiled removes the precompiled headers that were not used for longest, where
-// there are too many.
-func prunePrecompiled(dir string) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return
-	}
-	type header struct {
-		path string
-		used time.Time
-		size int64
-	}
-	var all []header
-	for _, e := range entries {
-		info, err := e.Info()
-		if err != nil || !e.IsDir() {
-			continue
-		}
-		h := header{path: filepath.Join(dir, e.Name()), used: info.ModTime()}
-		if strings.HasPrefix(e.Name(), ".new-") || strings.HasSuffix(e.Name(), ".old") {
-			if time.Since(h.used) > time.Hour { // left by a process that was killed
-				_ = os.RemoveAll(h.path)
-			}
-			continue
-		}
-		if file, err := os.Stat(filepath.Join(h.path, precompiledFile)); err == nil {
-			h.size = file.Size()
-		}
-		all = append(all, h)
-	}
-	slices.SortFunc(all, func(a, b header) int { return b.used.Compare(a.used) })
-	total := int64(0)
-	for i, h := range all {
-		total += h.size
-		if i >= maxPrecompiled || i > 0 && total > maxPrecompiledBytes {
-			_ = os.RemoveAll(h.path)
-		}
-	}
 }

@@ -215,17 +215,3 @@ func (d *Driver) made() (names []string) {
 }
 
 func (d *Driver) used() int64 { return d.cache.precompiling.used.Load() }
-
-func TestPrunePrecompiled(t *testing.T) {
-	dir := t.TempDir()
-	for i := range maxPrecompiled + 3 {
-		name := filepath.Join(dir, string(rune('a'+i)))
-		if err := os.MkdirAll(name, 0o700); err != nil {
-			t.Fatal(err)
-		}
-	}
-	prunePrecompiled(dir)
-	if entries, _ := os.ReadDir(dir); len(entries) != maxPrecompiled {
-		t.Errorf("%d are left", len(entries))
-	}
-}
