@@ -73,6 +73,8 @@ type Evidence struct {
 	// Line 0: that of the finding, or not known.
 	FactAt Range
 	Fixes  []Fix
+	// NoFix says why Fixes is empty, in words that go on from "no fix:".
+	NoFix string
 }
 
 // The classes of findings.
@@ -100,6 +102,9 @@ type Fix struct {
 	// finding is gone, no new one came, and the program returns what it returned on
 	// inputs that it handled safely before.
 	Verified bool
+	// Inputs is the number of those inputs; fewer than 1,000 where few were found that
+	// the program handles safely.
+	Inputs int
 	Edits    []Edit // of different places, in order
 }
 

@@ -26,8 +26,8 @@ func evidence(ctx context.Context, req Request) (explain.Finding, error) {
 	if parts&Fixes == 0 {
 		return *f, nil
 	}
-	fixes, err := w.fixes(ctx)
-	f.Evidence.Fixes = fixes
+	var err error
+	f.Evidence.Fixes, f.Evidence.NoFix, err = w.fixes(ctx)
 	return *f, err
 }
 

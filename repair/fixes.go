@@ -11,6 +11,16 @@ import (
 	"bpfls/explain"
 )
 
+// fixable are the codes that candidates knows changes for.
+var fixable = map[string]bool{
+	"BPF-not-optimized": true, "BPF-no-hook": true, "BPF-maybe-null": true, "BPF-packet-bounds": true,
+	"BPF-map-value-bounds": true, "BPF-stack-bounds": true, "BPF-memory-bounds": true, "BPF-map-index": true,
+	"BPF-size-argument": true, "BPF-uninitialized-bytes": true, "BPF-uninitialized-value": true, "BPF-return-value": true,
+	"BPF-not-a-number": true, "BPF-pointer-argument": true, "BPF-number-argument": true, "BPF-not-a-pointer": true,
+	"BPF-pointer-comparison": true, "BPF-pointer-arithmetic": true, "BPF-division-by-zero": true,
+	"BPF-map-type": true, "BPF-map-argument": true,
+}
+
 // candidates lists changes that may make the finding go away, the most natural first.
 func (w *worker) candidates() []candidate {
 	var out []candidate

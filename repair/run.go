@@ -128,6 +128,7 @@ type explorer struct {
 	target   int   // slot, -1 none
 	opt      interp.Options
 	steps    int64
+	safe     []interp.Input // that ran to the end; what is varied too, where visitors add to it
 }
 
 // maxSteps bounds one run, allSteps all runs of an explorer.
@@ -282,7 +283,13 @@ func (e *explorer) input() interp.Input {
 	r := e.random
 	in := interp.Input{Seed: r.Uint64()}
 	c := e.s.Type.Context
-	if len(e.corpus) == 0 || r.IntN(8) == 0 {
+	if len(e.safe) > 0 && r.IntN(2) == 0 {
+		base := e.safe[r.IntN(len(e.safe))]
+		in.Context, in.Packet, in.Meta, in.Seed = slices.Clone(base.Context), slices.Clone(base.Packet), base.Meta, base.Seed
+		if r.IntN(4) == 0 {
+			in.Seed = r.Uint64()
+		}
+	} else if len(e.corpus) == 0 || r.IntN(8) == 0 {
 		in.Context = make([]byte, c.Size)
 		if r.IntN(3) == 0 {
 			e.fill(in.Context)

@@ -16,26 +16,26 @@ const safeInputs = 1000
 
 // same reports whether a changed program does what the original did, on inputs that
 // the original handled safely: it returns the same and leaves the same packet and
-// maps. Of an original that handles none it says nothing, so that is true.
-func (w *worker) same(ctx context.Context, changed *Subject) (bool, error) {
+// maps. inputs is how many there were: fewer than safeInputs where the original handles
+// few or none.
+func (w *worker) same(ctx context.Context, changed *Subject) (same bool, inputs int, err error) {
 	before, after := newRunner(w.s), newRunner(changed)
 	if before == nil || after == nil || w.s.Report.Verdict == "rejected" {
-		return true, nil
+		return true, 0, nil
 	}
 	slot := -1
 	if w.finding.Instruction < len(w.insts) {
 		slot = w.finding.Instruction
 	}
-	same, n, err := w.agree(ctx, before.explore(slot), after)
-	if err != nil || !same || n > 0 {
-		return same, err
+	same, inputs, err = w.agree(ctx, before.explore(slot), after)
+	if err != nil || !same || inputs > 0 {
+		return same, inputs, err
 	}
 	// Bytes of the stack that were never written stop every run: what does the program
 	// do where they are zeros?
 	e := before.explore(slot)
 	e.opt.ZeroStack = true
-	same, _, err = w.agree(ctx, e, after)
-	return same, err
+	return w.agree(ctx, e, after)
 }
 
 func (w *worker) agree(ctx context.Context, e *explorer, after *runner) (same bool, safe int, err error) {
@@ -47,6 +47,9 @@ func (w *worker) agree(ctx context.Context, e *explorer, after *runner) (same bo
 			return true
 		}
 		safe++
+		if len(e.safe) < 64 {
+			e.safe = append(e.safe, x.in)
+		}
 		y, err := fixed.run(ctx, x.in)
 		same = err == nil && y.done && e.equal(x, y)
 		return same && safe < safeInputs

@@ -176,11 +176,11 @@ func (w *worker) recompile(ctx context.Context) (string, error) {
 		if !w.allowed(c.change) {
 			continue
 		}
-		ok, err := w.try(ctx, c)
+		r, err := w.try(ctx, c)
 		if err != nil {
 			return "", err
 		}
-		if ok {
+		if r.why == "" {
 			return "with a barrier in line " + strconv.Itoa(c.change.Edits[0].Range.Line+1) + ", which tells the compiler less, the same source verifies", nil
 		}
 	}

@@ -36,6 +36,9 @@ func (p *printer) evidence(e *explain.Evidence) {
 		p.aside("fix", f.Title+verified)
 		p.diff(f.Edits)
 	}
+	if e.NoFix != "" {
+		p.aside("no fix", e.NoFix)
+	}
 }
 
 func or(a, b string) string {

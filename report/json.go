@@ -98,6 +98,7 @@ type Finding struct {
 	Witness         *Witness  `json:"witness"`
 	Related         []Related `json:"related"`
 	Fixes           []Fix     `json:"fixes"`
+	NoFix           *string   `json:"no_fix"`
 	Allowed         *string   `json:"allowed"`
 }
 
@@ -115,6 +116,7 @@ type Related struct {
 type Fix struct {
 	Title    string `json:"title"`
 	Verified bool   `json:"verified"`
+	Inputs   int    `json:"inputs"`
 	Edits    []Edit `json:"edits"`
 }
 
@@ -199,6 +201,7 @@ func NewFinding(f *explain.Finding, path func(string) string) Finding {
 		Class:           known(f.Evidence.Class),
 		ClassReason:     known(f.Evidence.Reason),
 		Witness:         newWitness(f.Evidence.Witness),
+		NoFix:           known(f.Evidence.NoFix),
 		Related:         []Related{},
 		Fixes:           []Fix{},
 	}
@@ -215,7 +218,7 @@ func NewFinding(f *explain.Finding, path func(string) string) Finding {
 }
 
 func newFix(f explain.Fix, path func(string) string) Fix {
-	out := Fix{Title: f.Title, Verified: f.Verified, Edits: []Edit{}}
+	out := Fix{Title: f.Title, Verified: f.Verified, Inputs: f.Inputs, Edits: []Edit{}}
 	for _, e := range f.Edits {
 		out.Edits = append(out.Edits, Edit{path(e.Range.File), e.Range.Line, e.Range.Column, e.Range.EndLine, e.Range.EndColumn, e.Text})
 	}

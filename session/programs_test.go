@@ -16,6 +16,7 @@ import (
 	"bpfls/docs/findings"
 	"bpfls/explain"
 	"bpfls/platform"
+	"bpfls/repair"
 	"bpfls/session"
 	"bpfls/verifier"
 
@@ -35,7 +36,8 @@ var update = flag.Bool("update", false, "write the goldens of testdata/programs 
 // finding is about ("nowhere CODE" where no line is known, as in assembly); it is
 // written by hand. The file "want" has the findings in full,
 // one line each ("packet.c:5:12-5:16 BPF-packet-bounds: reads byte 7 of ...") with
-// the history, the missing fact and the fixes behind it; go test -update writes it.
+// the history, the missing fact and the fixes as differences behind it, or why there is
+// none; go test -update writes it.
 func TestPrograms(t *testing.T) {
 	needClang(t)
 	archives, err := filepath.Glob("testdata/programs/*.txtar")
@@ -87,15 +89,15 @@ func TestPrograms(t *testing.T) {
 // programCase is one archive.
 type programCase struct {
 	findings.Example
-	fixes   bool
 	name    string // of the source
 	dir     string // where its files were written
 	archive *txtar.Archive
+	t       *testing.T
 }
 
 func readProgramCase(t *testing.T, archive *txtar.Archive) *programCase {
 	t.Helper()
-	c := &programCase{archive: archive}
+	c := &programCase{archive: archive, t: t}
 	for line := range strings.Lines(string(archive.Comment)) {
 		key, value, ok := strings.Cut(strings.TrimSpace(line), ": ")
 		if !ok {
@@ -112,8 +114,6 @@ func readProgramCase(t *testing.T, archive *txtar.Archive) *programCase {
 			c.Flags = strings.Fields(value)
 		case "option":
 			c.Option = value
-		case "fixes":
-			c.fixes = value == "on"
 		}
 	}
 	if c.Platform == "" {
@@ -146,8 +146,7 @@ func readProgramCase(t *testing.T, archive *txtar.Archive) *programCase {
 }
 
 // judge takes a source through the pipeline and asks for evidence about what is
-// found. Where no fixes are wanted clang itself compiles: finding out how to run it
-// takes as long again.
+// found. Assembly is compiled here, and what is verified with an option: fixes are for C.
 func (c *programCase) judge(t *testing.T) []*explain.Program {
 	t.Helper()
 	headers, err := filepath.Abs("testdata/programs")
@@ -164,7 +163,7 @@ func (c *programCase) judge(t *testing.T) []*explain.Program {
 		toml += fmt.Sprintf("type = %q\n", c.Type)
 	}
 	req := session.Request{Path: filepath.Join(c.dir, c.name), Jobs: 1, NoFacts: true, NoVerify: c.Option != ""}
-	if c.fixes {
+	if filepath.Ext(c.name) == ".c" && c.Option == "" {
 		toml += fmt.Sprintf("[clang]\nflags = [\"%s\"]\n", strings.Join(flags, `", "`))
 	} else {
 		req.Path = filepath.Join(c.dir, "program.o")
@@ -349,13 +348,53 @@ func (c *programCase) goldenFinding(b *strings.Builder, f *explain.Finding) {
 		fmt.Fprintf(b, "    class: %s: %s\n", f.Evidence.Class, f.Evidence.Reason)
 	}
 	for _, fix := range f.Evidence.Fixes {
-		verified := ""
-		if fix.Verified {
-			verified = " (verified)"
+		if !fix.Verified {
+			c.t.Errorf("%s: the fix %q is not verified", c.place(f.Range), fix.Title)
 		}
-		fmt.Fprintf(b, "    fix: %s%s\n", fix.Title, verified)
-		for _, e := range fix.Edits {
-			fmt.Fprintf(b, "      %s %q\n", c.place(e.Range), e.Text)
+		fmt.Fprintf(b, "    fix: %s (same on %d inputs)\n", fix.Title, fix.Inputs)
+		c.goldenEdits(b, fix.Edits)
+	}
+	if f.Evidence.NoFix != "" {
+		fmt.Fprintf(b, "    no fix: %s\n", f.Evidence.NoFix)
+	}
+}
+
+// goldenEdits writes edits as the lines that go and those that come.
+func (c *programCase) goldenEdits(b *strings.Builder, edits []explain.Edit) {
+	byFile := map[string][]explain.Edit{}
+	for _, e := range edits {
+		byFile[e.Range.File] = append(byFile[e.Range.File], e)
+	}
+	for _, path := range slices.Sorted(maps.Keys(byFile)) {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		changed, err := repair.Apply(text, byFile[path])
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		before, after := strings.Split(string(text), "\n"), strings.Split(string(changed), "\n")
+		for len(before) > 0 || len(after) > 0 {
+			if len(before) > 0 && len(after) > 0 && before[0] == after[0] {
+				before, after = before[1:], after[1:]
+				continue
+			}
+			// To the next line that both have; one that says something, if there is one.
+			n, m := len(before), len(after)
+			for i := range before {
+				if j := slices.Index(after, before[i]); j >= 0 && i+j < n+m && len(strings.TrimSpace(before[i])) > 1 {
+					n, m = i, j
+				}
+			}
+			fmt.Fprintf(b, "      %s:%d\n", c.show(path), strings.Count(string(text), "\n")+2-len(before))
+			for _, s := range before[:n] {
+				fmt.Fprintf(b, "      -%s\n", s)
+			}
+			for _, s := range after[:m] {
+				fmt.Fprintf(b, "      +%s\n", s)
+			}
+			before, after = before[n:], after[m:]
 		}
 	}
 }

@@ -25,7 +25,7 @@ var contract = map[string][]string{
 		"stack", "type", "verdict"},
 	".files.programs.engines": {"engine", "processed_instructions", "reason", "seconds", "verdict"},
 	".files.programs.findings": {"call_path", "class", "class_reason", "code", "column", "consequences", "end_column", "end_line", "engine", "file",
-		"fixes", "instruction", "label", "line", "message", "missing_fact", "missing_fact_line", "related", "severity", "verifier_message", "witness"},
+		"fixes", "instruction", "label", "line", "message", "missing_fact", "missing_fact_line", "no_fix", "related", "severity", "verifier_message", "witness"},
 	".files.programs.findings.related": {"column", "end_column", "end_line", "file", "line", "message"},
 }
 
