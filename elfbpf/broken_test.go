@@ -123,6 +123,10 @@ func TestBroken(t *testing.T) {
 			name: "not a lddw", object: "data.o", patch: func(p *patch) { p.section("socket")[0] = 0x30 },
 			reason: "Invalid relocation: expected LDDW first slot (opcode 0x18) for global variable 'initialised', found opcode 0x48",
 		},
+		{
+			name: "call out of the section", patch: func(p *patch) { le.PutUint64(p.section("two"), 0x7fff_0000_1085) },
+			reason: "Local call target out of section bounds",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -460,6 +460,7 @@ func (r *reader) loadSection(section int, programs []*program, only *program, un
 		keep := p.wanted || p == only
 		first := p.Offset / isa.SlotSize
 		end := spans.end(first, first+p.Size/isa.SlotSize)
+		leave := spans.leave
 		for _, next := range programs[n+1:] {
 			// Functions that the program reaches without a relocation.
 			if next.Offset >= end*isa.SlotSize || !keep {
@@ -517,8 +518,10 @@ func (r *reader) loadSection(section int, programs []*program, only *program, un
 		if !sorted {
 			sort.SliceStable(p.Relocs, func(i, j int) bool { return p.Relocs[i].Offset < p.Relocs[j].Offset })
 		}
-		if err := r.callsWithoutRelocation(p, len(code)); err != nil {
-			return r.sectionError(section, err.Error())
+		if leave {
+			if err := r.callsWithoutRelocation(p, len(code)); err != nil {
+				return r.sectionError(section, err.Error())
+			}
 		}
 		if !keep {
 			p.Code = nil

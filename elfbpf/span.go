@@ -7,6 +7,9 @@ import "bpfls/isa"
 type spans struct {
 	code []isa.Slot
 	far  []int32 // per slot: the last slot that is reachable from it; nil until needed
+	// leave reports whether the range that end was last asked about may have jumps or
+	// calls that lead out of it.
+	leave bool
 }
 
 // next lists the slots that control can go to after the one at i; calls go to
@@ -31,7 +34,9 @@ func (s *spans) next(i int, into *[3]int32) []int32 {
 			return list
 		case 8: // call
 			if in.Op == isa.OpCall && in.Src == isa.SrcLocal {
-				add(int64(i) + 1 + int64(in.Imm))
+				callee := int64(i) + 1 + int64(in.Imm)
+				s.leave = s.leave || callee < 0 || callee >= int64(len(s.code))
+				add(callee)
 			}
 		case 0: // jump; the 32-bit form counts as one to the next instruction
 			add(target)
@@ -47,12 +52,14 @@ func (s *spans) next(i int, into *[3]int32) []int32 {
 // end returns where the code that starts at first and nominally ends at end ends.
 func (s *spans) end(first, end int) int {
 	end = min(end, len(s.code))
+	s.leave = false
 	if s.far == nil {
 		if s.inside(first, end) {
 			return end
 		}
 		s.reach()
 	}
+	s.leave = true
 	return max(end, int(s.far[first])+1)
 }
 

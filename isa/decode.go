@@ -93,20 +93,21 @@ func Slots(data []byte, order binary.ByteOrder) []Slot { return AppendSlots(nil,
 func AppendSlots(code []Slot, data []byte, order binary.ByteOrder) []Slot {
 	n := len(code)
 	code = slices.Grow(code, len(data)/SlotSize)[:n+len(data)/SlotSize]
-	all := code
-	code = code[n:]
-	big := order == binary.ByteOrder(binary.BigEndian)
-	for i := range code {
-		b := data[i*SlotSize:][:SlotSize]
-		if big {
-			v := binary.BigEndian.Uint64(b)
-			code[i] = Slot{Op: uint8(v >> 56), Dst: Reg(v >> 52 & 0xf), Src: Reg(v >> 48 & 0xf), Off: int16(v >> 32), Imm: int32(v)}
-		} else {
-			v := binary.LittleEndian.Uint64(b)
-			code[i] = Slot{Op: uint8(v), Dst: Reg(v >> 8 & 0xf), Src: Reg(v >> 12 & 0xf), Off: int16(v >> 16), Imm: int32(v >> 32)}
+	// The fields are set one by one and data advances: the loop of a large object.
+	if order == binary.ByteOrder(binary.BigEndian) {
+		for i := n; i < len(code) && len(data) >= SlotSize; i++ {
+			v, s := binary.BigEndian.Uint64(data), &code[i]
+			s.Op, s.Dst, s.Src, s.Off, s.Imm = uint8(v>>56), Reg(v>>52&0xf), Reg(v>>48&0xf), int16(v>>32), int32(v)
+			data = data[SlotSize:]
 		}
+		return code
 	}
-	return all
+	for i := n; i < len(code) && len(data) >= SlotSize; i++ {
+		v, s := binary.LittleEndian.Uint64(data), &code[i]
+		s.Op, s.Dst, s.Src, s.Off, s.Imm = uint8(v), Reg(v>>8&0xf), Reg(v>>12&0xf), int16(v>>16), int32(v>>32)
+		data = data[SlotSize:]
+	}
+	return code
 }
 
 // AppendBytes appends the encoding of code to b.

@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 
 	"bpfls/cmd/internal/cli"
+	_ "bpfls/cmd/internal/hugepage"
 )
 
 var commands = []cli.Command{
@@ -32,7 +33,6 @@ func main() {
 		// A run on one program needs a few megabytes: a cycle of the collector, which
 		// would start at four, costs more than it gives back.
 		debug.SetGCPercent(400)
-		preferHugePages()
 	}
 	os.Exit(cli.Main().Run(commands, os.Args[1:]))
 }
