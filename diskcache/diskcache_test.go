@@ -13,6 +13,8 @@ import (
 
 func build() string { return "this build" }
 
+func put(s *Store, key Key, value []byte) { s.Put(func() (Key, []byte) { return key, value }) }
+
 // names lists the entries of a folder.
 func names(t *testing.T, path string) (list []string) {
 	t.Helper()
@@ -85,9 +87,9 @@ func TestStore(t *testing.T) {
 	if got := s.Get(key); got != nil {
 		t.Errorf("an empty store has %q", got)
 	}
-	s.Put(key, value)
+	put(s, key, value)
 	s.Close()
-	s.Put(other, value) // after the end
+	put(s, other, value) // after the end
 	for _, test := range []struct {
 		name  string
 		build string
@@ -121,17 +123,17 @@ func TestStoreDamaged(t *testing.T) {
 	key, other := Key{1}, Key{2}
 	s := NewStore(dir, build)
 	defer s.Close()
-	put := func(key Key, value string) string {
-		s.Put(key, []byte(value))
+	putNow := func(key Key, value string) string {
+		put(s, key, []byte(value))
 		s.wait.Wait()
 		return filepath.Join(s.folder.Entry(s.entry(key)), valueFile)
 	}
-	file := put(key, "right")
+	file := putNow(key, "right")
 	whole, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	another, err := os.ReadFile(put(other, "of another key"))
+	another, err := os.ReadFile(putNow(other, "of another key"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +155,7 @@ func TestStoreDamaged(t *testing.T) {
 		if _, err := os.Stat(file); err == nil {
 			t.Errorf("%s: it is still there", name)
 		}
-		put(key, "right")
+		putNow(key, "right")
 		if got := s.Get(key); string(got) != "right" {
 			t.Errorf("%s, put again: %q", name, got)
 		}
@@ -167,7 +169,7 @@ func TestStoreDamaged(t *testing.T) {
 		if got := s.Get(key); got != nil {
 			t.Errorf("byte %d: %q", i, got)
 		}
-		put(key, "right")
+		putNow(key, "right")
 	}
 }
 
@@ -179,7 +181,7 @@ func TestStoreWithoutDisk(t *testing.T) {
 	}
 	for _, path := range []string{filepath.Join(file, "cache"), file} {
 		s := NewStore(path, build)
-		s.Put(Key{1}, []byte("x"))
+		put(s, Key{1}, []byte("x"))
 		s.wait.Wait()
 		if got := s.Get(Key{1}); got != nil {
 			t.Errorf("%s: %q", path, got)
@@ -202,7 +204,7 @@ func TestStoresShareAFolder(t *testing.T) {
 			defer s.Close()
 			for i := range 60 {
 				key := byte((i*7 + who*3) % 8)
-				s.Put(Key{key}, value(key))
+				put(s, Key{key}, value(key))
 				if got := s.Get(Key{key}); got != nil && !bytes.Equal(got, value(key)) {
 					t.Errorf("key %d: %.20q", key, got)
 				}
@@ -215,7 +217,7 @@ func TestStoresShareAFolder(t *testing.T) {
 	wait.Wait()
 	s := NewStore(dir, build)
 	s.folder.MaxEntries = 5
-	s.Put(Key{9}, value(9))
+	put(s, Key{9}, value(9))
 	s.Close()
 	if left := names(t, dir); len(left) > 5 {
 		t.Errorf("%d entries: %q", len(left), left)
@@ -249,4 +251,28 @@ func ExampleSeal() {
 	data, err := Unseal(Seal([]byte("text")))
 	fmt.Println(string(data), err)
 	// Output: text <nil>
+}
+
+// BenchmarkStore reads a value of 20 KB, which is the report of a large program, and puts one.
+func BenchmarkStore(b *testing.B) {
+	s := NewStore(b.TempDir(), build)
+	defer s.Close()
+	value := bytes.Repeat([]byte("0123456789"), 2000)
+	for i := range maxValues {
+		put(s, Key{byte(i), 1}, value)
+	}
+	s.wait.Wait()
+	b.Run("Get", func(b *testing.B) {
+		for b.Loop() {
+			if s.Get(Key{7, 1}) == nil {
+				b.Fatal("it is not there")
+			}
+		}
+	})
+	b.Run("Put", func(b *testing.B) {
+		for b.Loop() {
+			put(s, Key{7, 1}, value)
+			s.wait.Wait()
+		}
+	})
 }

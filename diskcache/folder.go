@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -23,6 +24,10 @@ type Folder struct {
 	// for longest goes first. The entry used last stays, whatever its size.
 	MaxEntries int
 	MaxBytes   int64
+	// Every is the number of puts of this Folder to one after which that is looked at; 0: 1.
+	Every int
+
+	puts atomic.Int64
 }
 
 // passing is how names of what is being made or removed begin.
@@ -63,7 +68,9 @@ func (f *Folder) Put(name string, files map[string][]byte) error {
 			return err
 		}
 	}
-	f.prune()
+	if n := f.puts.Add(1) - 1; n%int64(max(f.Every, 1)) == 0 {
+		f.prune()
+	}
 	return nil
 }
 

@@ -15,7 +15,6 @@ type Key = [32]byte
 type Store struct {
 	folder Folder
 	build  func() string
-	max    int
 
 	mu     sync.Mutex
 	closed bool
@@ -28,17 +27,18 @@ const (
 	maxValues     = 256
 	maxValueBytes = 64 << 20
 	maxValue      = 16 << 20
+	pruneEvery    = 16 // puts of a process: looking at all entries takes longer than a put
 )
 
 // valueFile is the file in the entry of a value.
 const valueFile = "value"
 
 // NewStore returns a store in a folder. build is the identity of the running build, or ""
-// where that is not known: nothing is then kept. It is called when it is first needed.
+// where that is not known: nothing is then kept. It is called whenever it is needed.
 func NewStore(path string, build func() string) *Store {
 	return &Store{
-		folder: Folder{Path: path, MaxEntries: maxValues, MaxBytes: maxValueBytes},
-		build:  sync.OnceValue(build), max: maxValue,
+		folder: Folder{Path: path, MaxEntries: maxValues, MaxBytes: maxValueBytes, Every: pruneEvery},
+		build:  build,
 	}
 }
 
@@ -58,7 +58,7 @@ func (s *Store) Get(key Key) []byte {
 		return nil
 	}
 	name := filepath.Join(s.folder.Entry(entry), valueFile)
-	if info, err := os.Stat(name); err != nil || info.Size() > int64(s.max)+1024 {
+	if info, err := os.Stat(name); err != nil || info.Size() > maxValue+1024 {
 		if err == nil {
 			s.folder.Remove(entry)
 		}
@@ -77,14 +77,19 @@ func (s *Store) Get(key Key) []byte {
 	return value
 }
 
-// Put keeps a value in the background. The value must not be changed any more.
-func (s *Store) Put(key Key, value []byte) {
+// Put keeps what value returns, which it calls in the background; nothing where that is nil
+// or larger than 16 MB.
+func (s *Store) Put(value func() (Key, []byte)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed || len(value) > s.max {
+	if s.closed {
 		return
 	}
 	s.wait.Go(func() {
+		key, value := value()
+		if value == nil || len(value) > maxValue {
+			return
+		}
 		entry := s.entry(key)
 		if entry == "" {
 			return

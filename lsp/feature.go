@@ -31,6 +31,7 @@ var switchable = map[string][]string{
 	"status":             nil,
 	"progress":           nil,
 	"trace":              nil,
+	"diskReports":        nil,
 }
 
 // Features lists what can be switched off by Options.Without.

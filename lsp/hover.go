@@ -28,7 +28,7 @@ func (s *server) Hover(ctx context.Context, params *protocol.HoverParams) (*prot
 		return nil, nil
 	}
 	at := fromLSP(view.Text, params.Position, s.features.encoding)
-	text := hoverText(view, at, s.features.markdown)
+	text := hoverText(ctx, view, at, s.features.markdown)
 	_, findings := s.session.FindingsAt(path, explain.Range{Line: at.Line, Column: at.Column, EndLine: at.Line, EndColumn: at.Column})
 	text = s.pages(text, findings)
 	if text == "" {

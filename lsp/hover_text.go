@@ -1,6 +1,7 @@
 package lsp
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -17,7 +18,7 @@ const maxPrograms = 3
 
 // hoverText is the text of a hover, in Markdown or plain. It is empty where there is
 // nothing to say.
-func hoverText(view session.View, at position.Point, markdown bool) string {
+func hoverText(ctx context.Context, view session.View, at position.Point, markdown bool) string {
 	w := &hoverWriter{markdown: markdown}
 	if section := view.SectionAt(at); section != "" {
 		w.hook(view, section)
@@ -28,12 +29,12 @@ func hoverText(view session.View, at position.Point, markdown bool) string {
 	w.mapOrField(view, at, word)
 	shown, more := 0, 0
 	for _, run := range view.Runs {
-		facts, edited := run.Facts(view.Path, at)
+		facts, edited := run.Facts(ctx, view.Path, at)
 		if edited {
 			w.stale()
 			return w.String()
 		}
-		programs := w.programs(run, view.Path, at, word)
+		programs := w.programs(ctx, run, view.Path, at, word)
 		for _, f := range facts {
 			if shown == maxPrograms {
 				more++
@@ -224,7 +225,7 @@ func slotsText(slots []int) string {
 
 // programs writes the verdicts of the programs whose name is at the position. It
 // reports whether there are any.
-func (w *hoverWriter) programs(run session.RunView, path string, at position.Point, word string) bool {
+func (w *hoverWriter) programs(ctx context.Context, run session.RunView, path string, at position.Point, word string) bool {
 	line, ok := run.Lines.Compiled(at.Line)
 	any := false
 	for _, p := range run.Outcome.Report.Programs {
@@ -238,7 +239,7 @@ func (w *hoverWriter) programs(run session.RunView, path string, at position.Poi
 		w.line("%s: %s", w.title(p, run.Source), verdictText(p))
 		for _, po := range run.Outcome.Programs {
 			if po.Report == p {
-				w.functions(explain.Functions(run.Outcome.Explained(po)))
+				w.functions(explain.Functions(run.Outcome.Explained(ctx, po)))
 			}
 		}
 	}

@@ -161,14 +161,20 @@ const abilities = `{
 // connect starts a server and initializes it.
 func connect(t *testing.T, run func(context.Context, session.Request) *session.Outcome, init, capabilities string) *client {
 	t.Helper()
-	c := &client{t: t, dir: t.TempDir(), ended: make(chan error, 1), published: map[string]*protocol.PublishDiagnosticsParams{},
+	return connectIn(t, t.TempDir(), session.Options{Run: run}, init, capabilities)
+}
+
+// connectIn is connect for a folder and a session.
+func connectIn(t *testing.T, dir string, opt session.Options, init, capabilities string) *client {
+	t.Helper()
+	c := &client{t: t, dir: dir, ended: make(chan error, 1), published: map[string]*protocol.PublishDiagnosticsParams{},
 		status: map[string]string{}, change: make(chan struct{}, 1)}
 	toServer, fromClient := io.Pipe()
 	toClient, fromServer := io.Pipe()
 	var log bytes.Buffer
-	opt := lsp.Options{Version: "1.2.3", Session: session.Options{Run: run}, Without: without(), FixWait: time.Minute, Log: slog.New(slog.NewTextHandler(&locked{w: &log}, nil))}
+	options := lsp.Options{Version: "1.2.3", Session: opt, Without: without(), FixWait: time.Minute, Log: slog.New(slog.NewTextHandler(&locked{w: &log}, nil))}
 	go func() {
-		c.ended <- lsp.Serve(context.Background(), toServer, fromServer, opt)
+		c.ended <- lsp.Serve(context.Background(), toServer, fromServer, options)
 		fromServer.Close()
 	}()
 	c.conn = jsonrpc2.NewConn(jsonrpc2.NewHeaderStream(struct {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"slices"
 	"time"
 
 	"go.lsp.dev/jsonrpc2"
@@ -58,6 +59,9 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, opt Options) error 
 	}
 	opt.Session.Log = opt.Log
 	opt.Session.Paused = true
+	if slices.Contains(opt.Without, "diskReports") {
+		opt.Session.Reports = nil
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	s := newServer(opt)

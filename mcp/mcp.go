@@ -228,7 +228,7 @@ func (s *server) state(ctx context.Context, _ *mcp.CallToolRequest, in Place) (*
 	if run.Lines == nil || run.Outcome.Err != nil {
 		return nil, nil, notJudged(run.Outcome)
 	}
-	facts, _ := run.Facts(view.Path, position.Point{Line: in.Line, Column: max(in.Column, 1)})
+	facts, _ := run.Facts(ctx, view.Path, position.Point{Line: in.Line, Column: max(in.Column, 1)})
 	state := &State{Programs: []ProgramState{}}
 	for _, f := range facts {
 		p := ProgramState{

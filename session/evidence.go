@@ -86,10 +86,17 @@ type ProbeAnswer struct {
 func (o *Outcome) Probe(ctx context.Context, path string, line int, expression string) ([]ProbeAnswer, error) {
 	var answers []ProbeAnswer
 	for _, p := range o.Programs {
-		if p.Report == nil || p.Result == nil {
+		if p.Report == nil || p.Result == nil && !p.hasCode(o.request.Path, path, line) {
 			continue
 		}
-		a, err := repair.Probe(ctx, o.subject(p), path, line, expression)
+		subject, err := o.subject(ctx, p)
+		if err != nil {
+			return answers, err
+		}
+		if subject.Result == nil {
+			continue
+		}
+		a, err := repair.Probe(ctx, subject, path, line, expression)
 		if err != nil {
 			return answers, err
 		}
@@ -98,6 +105,14 @@ func (o *Outcome) Probe(ctx context.Context, path string, line int, expression s
 		}
 	}
 	return answers, nil
+}
+
+// hasCode reports whether a program whose states were not made yet has code in a file from
+// a line on.
+func (p *ProgramOutcome) hasCode(source, file string, line int) bool {
+	return p.Stored && slices.ContainsFunc(p.Report.Lines, func(l explain.LineFacts) bool {
+		return l.Line >= line && resolve(source, l.File) == file
+	})
 }
 
 // asserts answers the comments "bpfls: assert EXPRESSION" of the sources: whether it is
@@ -130,13 +145,17 @@ func (p *pipeline) asserts() error {
 
 // Evidence finds out about finding i of a program's report; see Session.Evidence.
 func (o *Outcome) Evidence(ctx context.Context, p *ProgramOutcome, i int, parts ...repair.Part) (explain.Finding, error) {
-	req := repair.Request{Subject: o.subject(p), Finding: i}
+	subject, err := o.subject(ctx, p)
+	if err != nil {
+		return p.Report.Findings[i], err
+	}
+	req := repair.Request{Subject: subject, Finding: i}
 	for _, part := range parts {
 		req.Parts |= part
 	}
 	for _, other := range o.Programs {
 		if other != p && other.Report != nil {
-			req.Others = append(req.Others, o.subject(other))
+			req.Others = append(req.Others, o.subjectOf(other, other.Result)) // their reports are looked at
 		}
 	}
 	if o.Compile != nil {
@@ -220,10 +239,16 @@ func (c *evidenceCache) put(key evidenceKey, e *evidenceEntry) {
 	c.order = append(c.order, key)
 }
 
-func (o *Outcome) subject(p *ProgramOutcome) *repair.Subject {
+// subject is a program with its states.
+func (o *Outcome) subject(ctx context.Context, p *ProgramOutcome) (*repair.Subject, error) {
+	result, err := p.States(ctx)
+	return o.subjectOf(p, result), err
+}
+
+func (o *Outcome) subjectOf(p *ProgramOutcome, result *verifier.Result) *repair.Subject {
 	s := &repair.Subject{
 		Object: o.Object, Program: p.Program, Platform: o.Platform, Type: p.Type,
-		Result: p.Result, Options: o.options, Report: p.Report,
+		Result: result, Options: o.options, Report: p.Report,
 		Sources: o.Sources, Path: o.path, Writable: o.writable,
 	}
 	if o.Compile != nil {
@@ -250,7 +275,7 @@ type copyJudge struct{ out *Outcome }
 
 func (j copyJudge) Judge(ctx context.Context, c repair.Change) (*repair.Judged, error) {
 	req := j.out.request
-	req.NoFacts, req.Progress = true, nil
+	req.NoFacts, req.Progress, req.Reports = true, nil, nil
 	req.Display = j.out.Report.Path
 	overlay := map[string][]byte{}
 	for path, text := range req.Overlay {
@@ -294,7 +319,7 @@ func (j copyJudge) Judge(ctx context.Context, c repair.Change) (*repair.Judged, 
 	}
 	for _, p := range out.Programs {
 		if p.Report != nil {
-			judged.Programs = append(judged.Programs, out.subject(p))
+			judged.Programs = append(judged.Programs, out.subjectOf(p, p.Result))
 		}
 	}
 	return judged, nil

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"slices"
 
 	"bpfls/explain"
@@ -20,28 +21,33 @@ type Facts struct {
 }
 
 // Explained returns what the report of a program was made of, for explanations on
-// demand.
-func (o *Outcome) Explained(p *ProgramOutcome) explain.Input {
+// demand. Its Result is nil where the context ends before the program's states are there.
+func (o *Outcome) Explained(ctx context.Context, p *ProgramOutcome) explain.Input {
+	result, _ := p.States(ctx)
 	return explain.Input{
-		Object: o.Object, Program: p.Program, Platform: o.Platform, Type: p.Type, Result: p.Result, Sources: o.Sources, Path: o.path,
+		Object: o.Object, Program: p.Program, Platform: o.Platform, Type: p.Type, Result: result, Sources: o.Sources, Path: o.path,
 	}
 }
 
 // Facts returns what is known at a place of the present text, program by program. edited
 // is true where the line was edited since the verdict: nothing is then known of it.
-func (v RunView) Facts(path string, at position.Point) (facts []Facts, edited bool) {
+func (v RunView) Facts(ctx context.Context, path string, at position.Point) (facts []Facts, edited bool) {
 	line, ok := v.Lines.Compiled(at.Line)
 	if !ok {
 		return nil, true
 	}
 	for _, p := range v.Outcome.Programs {
-		if p.Report == nil || p.Result == nil {
+		if p.Report == nil {
 			continue
 		}
 		for _, l := range p.Report.Lines {
 			if l.Line == line && resolve(v.Source, l.File) == path {
+				in := v.Outcome.Explained(ctx, p)
+				if in.Result == nil {
+					continue
+				}
 				f := Facts{Program: p, Platform: v.Outcome.Platform, Source: v.Source, Line: l}
-				f.LineState = explain.LineAt(v.Outcome.Explained(p), expression(p, l, at.Column))
+				f.LineState = explain.LineAt(in, expression(p, l, at.Column))
 				facts = append(facts, f)
 			}
 		}

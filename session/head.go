@@ -176,7 +176,7 @@ func (s *Session) atHead(ctx context.Context, req Request, compiled []byte, inpu
 			continue
 		}
 		h := HeadProgram{Verdict: p.Report.Verdict, Instructions: p.Report.Instructions}
-		if p.Result != nil && p.Result.Instructions > 0 {
+		if p.Result != nil && p.Result.Instructions > 0 { // there are no details in the report
 			h.Instructions = p.Result.Instructions
 		}
 		programs[p.Report.Section+" "+p.Report.Function] = h

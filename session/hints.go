@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"slices"
 
 	"bpfls/explain"
 )
@@ -22,12 +23,18 @@ func (s *Session) Hints(ctx context.Context, path string, first, last int) []exp
 			}
 		}
 		for _, p := range run.Outcome.Programs {
-			if ctx.Err() != nil || p.Report == nil || p.Result == nil {
+			if ctx.Err() != nil || p.Report == nil {
 				continue
 			}
-			for _, h := range explain.Hints(run.Outcome.Explained(p), func(file string, line int) bool {
-				return compiled[line] && resolve(run.Source, file) == view.Path
-			}) {
+			wanted := func(file string, line int) bool { return compiled[line] && resolve(run.Source, file) == view.Path }
+			if !slices.ContainsFunc(p.Report.Lines, func(l explain.LineFacts) bool { return wanted(l.File, l.Line) }) {
+				continue
+			}
+			in := run.Outcome.Explained(ctx, p)
+			if in.Result == nil {
+				continue
+			}
+			for _, h := range explain.Hints(in, wanted) {
 				at, touched, gone := run.Lines.Present(h.Range)
 				if touched || gone {
 					continue

@@ -63,12 +63,18 @@ type Request struct {
 	Jobs     int // programs verified at once; 0: one per processor
 	// Results, if not nil, has results of earlier runs and takes those of this one.
 	Results *Results
+	// Reports, if not nil, has reports of earlier processes and takes those of this run;
+	// Fresh: what it has is not used.
+	Reports ReportStore
+	Fresh   bool
 	// Timeout bounds the whole run, compile included; 0: no limit. What was found
 	// before it is in the Outcome.
 	Timeout time.Duration
 	// Progress, if not nil, is told what is being done. It is called from several
 	// goroutines, one at a time.
 	Progress func(Progress)
+
+	life context.Context // of what goes on when the run is over; nil: that of the process
 }
 
 // Progress is a step of a run.
@@ -128,10 +134,15 @@ type ProgramOutcome struct {
 	// Skipped: the program was not judged, being a function of .text in an object
 	// that has other programs. It has no report.
 	Skipped bool
-	Result  *verifier.Result // nil where the verifier was not run
+	Result  *verifier.Result // nil where the verifier was not run; see States
 	// Known: the verifier was not run, because Request.Results had the result.
-	Known  bool
+	Known bool
+	// Stored: the verifier was not run, because Request.Reports had the report.
+	Stored bool
 	Report *explain.Program // its part of Outcome.Report; nil with NoVerify
+
+	later *laterResult // where Stored
+	keep  *keptReport  // to be kept when the run ends
 }
 
 // Run judges one file: settings, compile, object, platform and hooks, verifier

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"path/filepath"
@@ -35,6 +36,7 @@ type pipeline struct {
 	// sourceFiles are other C sources that may define what this one declares, once listed.
 	sourceFiles []string
 	listed      sync.Once
+	kept        keptReports
 }
 
 func run(ctx context.Context, req Request) *Outcome {
@@ -100,7 +102,7 @@ func (p *pipeline) open() error {
 		return fileError(err)
 	}
 	if p.object != nil {
-		return nil
+		return p.readWhole()
 	}
 	switch ext := strings.ToLower(filepath.Ext(path)); {
 	case ext == ".o" || ext == ".obj" || ext == ".elf":
@@ -112,6 +114,19 @@ func (p *pipeline) open() error {
 		return fmt.Errorf("%s: this is neither an ELF object nor C source: it has null bytes", p.out.Report.Path)
 	}
 	p.text = data
+	return nil
+}
+
+// readWhole reads an object's file where reports are kept: by all that is in it.
+func (p *pipeline) readWhole() error {
+	if f := p.object.file; f != nil && p.req.Reports != nil && f.info.Size() <= maxText {
+		data, err := io.ReadAll(io.NewSectionReader(f, 0, f.info.Size()))
+		p.object.close()
+		if err != nil {
+			return fileError(err)
+		}
+		p.object = &object{data: data}
+	}
 	return nil
 }
 
@@ -379,6 +394,7 @@ func (p *pipeline) judge() error {
 			p.out.Report.Programs = append(p.out.Report.Programs, po.Report)
 		}
 	}
+	p.keepReports()
 	p.allow()
 	if err := p.ctx.Err(); err != nil {
 		return err
@@ -426,7 +442,7 @@ func (p *pipeline) judgeProgram(po *ProgramOutcome, maps []platform.Map) {
 	start := time.Now()
 	defer func() {
 		if r := recover(); r != nil {
-			po.Result = nil
+			po.Result, po.Stored, po.later, po.keep = nil, false, nil, nil
 			in.Result = nil
 			in.Code = "BPF-internal"
 			in.Reason = fmt.Sprintf("bpfls stopped with an internal error at this program: %v", r)
@@ -434,17 +450,27 @@ func (p *pipeline) judgeProgram(po *ProgramOutcome, maps []platform.Map) {
 			in.Unknown, in.Stop = true, nil
 			po.Report = explain.Explain(in)
 		}
-		po.Report.Seconds = time.Since(start).Seconds()
+		if !po.Stored {
+			po.Report.Seconds = time.Since(start).Seconds()
+		}
 	}()
+	input := verifier.Input{
+		Code:      po.Program.Code,
+		Maps:      maps,
+		Platform:  p.out.Platform,
+		Type:      po.Type,
+		BigEndian: p.out.Object.BigEndian(),
+	}
 	unfinished := context.Cause(p.ctx)
 	if unfinished == nil && po.Program.Err == nil {
-		po.Result, po.Known, unfinished = p.analyze(verifier.Input{
-			Code:      po.Program.Code,
-			Maps:      maps,
-			Platform:  p.out.Platform,
-			Type:      po.Type,
-			BigEndian: p.out.Object.BigEndian(),
-		})
+		if p.findKept(po, input) {
+			p.explainExtern(po)
+			return
+		}
+		var late bool
+		if po.Result, po.Known, late, unfinished = p.analyze(p.ctx, input); late {
+			p.out.late.Store(true)
+		}
 	}
 	p.adviseLink(po)
 	in.Result = po.Result
@@ -466,6 +492,10 @@ func (p *pipeline) judgeProgram(po *ProgramOutcome, maps []platform.Map) {
 	in.Stop = p.stopped
 	if po.Result == nil || p.req.VerdictOnly || po.Result.Prepare(p.ctx) == nil {
 		if po.Report = explain.Explain(in); po.Report != nil {
+			if in.Reason == "" {
+				po.Report.Seconds = time.Since(start).Seconds()
+				p.mayKeep(po, input)
+			}
 			p.explainExtern(po)
 			return
 		}

@@ -248,21 +248,18 @@ func (p *pipeline) programType(prog *elfbpf.Program) (t *platform.ProgramType, b
 }
 
 // analyze verifies one program within the limits of the settings, or finds the result
-// of an equal input.
-func (p *pipeline) analyze(in verifier.Input) (result *verifier.Result, known bool, err error) {
-	opt := verifier.Options{
-		Termination: p.cfg.termination,
-		Limits:      verifier.Limits{Nodes: p.cfg.LimitNodes.Value, Visits: p.cfg.LimitVisits.Value},
-	}
+// of an equal input. late: a limit in time was reached.
+func (p *pipeline) analyze(ctx context.Context, in verifier.Input) (result *verifier.Result, known, late bool, err error) {
+	opt := p.verifierOptions()
 	store := p.req.Results
 	var key verifier.Key
 	if store != nil {
+		opt.VerdictOnly = false // another run may want the states
 		key = verifier.KeyOf(in, opt)
 		if r := store.find(key); r != nil {
-			return r.For(in), true, nil
+			return r.For(in), true, false, nil
 		}
 	}
-	ctx := p.ctx
 	limit := p.cfg.LimitTimeout.Value
 	if limit > 0 {
 		var cancel context.CancelFunc
@@ -271,14 +268,12 @@ func (p *pipeline) analyze(in verifier.Input) (result *verifier.Result, known bo
 		defer cancel()
 	}
 	result, err = verifier.Analyze(ctx, in, opt)
-	if ctx.Err() != nil {
-		p.out.late.Store(true)
-	}
-	if ctx.Err() != nil && (err != nil || result == nil || result.Verdict == verifier.Unknown) {
-		return nil, false, context.Cause(ctx)
+	late = ctx.Err() != nil
+	if late && (err != nil || result == nil || result.Verdict == verifier.Unknown) {
+		return nil, false, late, context.Cause(ctx)
 	}
 	if err == nil && store != nil {
 		store.keep(key, result)
 	}
-	return result, false, err
+	return result, false, late, err
 }

@@ -42,6 +42,11 @@ func (s *Results) find(key verifier.Key) *verifier.Result {
 	return e.result
 }
 
+// has reports whether the result of an input is there.
+func (s *Results) has(in verifier.Input, opt verifier.Options) bool {
+	return s != nil && s.find(verifier.KeyOf(in, opt)) != nil
+}
+
 // keep adds a result. One that is larger than the store is not kept.
 func (s *Results) keep(key verifier.Key, r *verifier.Result) {
 	size := r.Size()

@@ -274,6 +274,8 @@ func (s *Session) begin(r *record) *job {
 		s.refresh(r)
 		return nil
 	}
+	// What was judged before is found in memory. And somebody may want it done.
+	fresh := r.last != nil || r.forced
 	r.forced = false
 	ctx, cancel := context.WithCancel(s.ctx)
 	before := r.queued || r.cancel != nil
@@ -284,7 +286,8 @@ func (s *Session) begin(r *record) *job {
 		record: r, generation: r.generation, options: r.options, ctx: ctx, cancel: cancel, id: s.work,
 		known: map[string]fileState{r.path: s.files.states[r.path]}, halted: new(bool),
 	}
-	j.request = Request{Path: r.path, Timeout: runLimit, Compiler: s.opt.Compiler, Results: s.results, Folders: s.folders}
+	j.request = Request{Path: r.path, Timeout: runLimit, Compiler: s.opt.Compiler, Results: s.results, Folders: s.folders,
+		Reports: s.opt.Reports, Fresh: fresh, life: s.ctx}
 	j.request.Choices.Editor, j.request.Choices.Workspace = r.editor.Settings, r.editor.Workspace
 	if r.overlays() {
 		j.request.Overlay = map[string][]byte{}

@@ -30,6 +30,8 @@ type Options struct {
 	// Keep is the number of outcomes kept whole, states included; 0: 16. Of older
 	// ones only what is shown is kept; a hover has them made again.
 	Keep int
+	// Reports, if not nil, keeps reports of programs for later processes.
+	Reports ReportStore
 	// ResultBytes bounds the memory for results of the verifier that wait for a run with
 	// the same program; 0: 128 MB.
 	ResultBytes int

@@ -152,3 +152,12 @@ type Result struct {
 	// mapShift is added to the map descriptors in the states of analysis; see For.
 	mapShift int
 }
+
+// Visits returns how many nodes of the control-flow graph the run visited, 0 where there was
+// none: what it cost. A visit of a very large state counts as several.
+func (r *Result) Visits() int {
+	if r.analysis == nil || r.analysis.run == nil {
+		return 0
+	}
+	return r.analysis.run.visits
+}

@@ -2,14 +2,20 @@ package server
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
 
 	"bpfls/clangdriver"
 	"bpfls/cmd/internal/cli"
+	"bpfls/diskcache"
 	"bpfls/lsp"
 	"bpfls/session"
 )
@@ -49,13 +55,19 @@ func (c *lspCmd) Run(p *cli.Program) error {
 	}
 	compiler := &clangdriver.Driver{PrecompiledDir: cacheDir("precompiled")}
 	defer compiler.Close()
+	opt := session.Options{Compiler: compiler}
+	if dir := cacheDir("reports"); dir != "" {
+		reports := diskcache.NewStore(dir, identity())
+		defer reports.Close()
+		opt.Reports = reports
+	}
 	err := lsp.Serve(p.Ctx, p.Stdin, p.Stdout, lsp.Options{
 		Version: cli.Version(),
 		Log:     slog.New(slog.NewTextHandler(p.Stderr, &slog.HandlerOptions{Level: levels[c.logLevel]})),
 		Doctor:  doctorText(p),
 		Without: c.without,
 		Started: started,
-		Session: session.Options{Compiler: compiler},
+		Session: opt,
 	})
 	switch {
 	case err == nil:
@@ -75,6 +87,32 @@ func doctorText(p *cli.Program) func(context.Context, string, session.Editor) (s
 		inner.Doctor(session.Request{Path: path, Choices: session.Choices{Editor: editor.Settings, Workspace: editor.Workspace}})
 		return b.String(), nil
 	}
+}
+
+// identity begins to find out which build this process is, and returns how to ask: the
+// digest of its program file, "" where that cannot be read.
+func identity() func() string {
+	name := "/proc/self/exe" // what runs, even where another file has its name now
+	if runtime.GOOS != "linux" {
+		var err error
+		if name, err = os.Executable(); err != nil {
+			return func() string { return "" }
+		}
+	}
+	program, err := os.Open(name)
+	digest := sync.OnceValue(func() string {
+		if err != nil {
+			return ""
+		}
+		defer program.Close()
+		h := sha256.New()
+		if _, err := io.Copy(h, program); err != nil {
+			return ""
+		}
+		return fmt.Sprintf("%s %x", cli.Version(), h.Sum(nil))
+	})
+	go digest()
+	return digest
 }
 
 // cacheDir is a directory for what can be made again; empty where the system has none.
