@@ -12,45 +12,75 @@ import (
 )
 
 // TestCancelIsSeen counts, for programs of all shapes, what is done between two looks at
-// whether the run was cancelled, and what is done after one that says so.
+// whether the run was cancelled, and behind the last one: visits, and the edges, variables and
+// nodes that are gone over, which take 3 to 10 ns each. It begins with the arrays that are
+// made for the run. Operations on large states are in pieces of thousands of edges too.
 func TestCancelIsSeen(t *testing.T) {
+	const (
+		mostVisits = spendMost/replayStep + 1
+		mostWork   = 100_000
+	)
 	for _, s := range shapes.All {
 		t.Run(s.Name, func(t *testing.T) {
-			r := newShapedRun(t, s, 1500)
-			const most = spendMost/replayStep + 1 // visits
-			last, polls := 0, 0
-			r.cancelled = func() bool {
-				if n := r.visits - last; n > most {
+			in, g := shapedGraph(t, s, 2000)
+			limits := Limits{}.withDefaults(1 << 24)
+			analyze := func(r *run, cancelled func() bool) error {
+				r.prepare(in, g, limits, cancelled, nil)
+				if r.stop != nil {
+					return r.stop
+				}
+				return r.solve(r.entry())
+			}
+			work := func(r *run) int {
+				if r.numbers == nil {
+					return r.work
+				}
+				return r.work + r.numbers.Work()
+			}
+			var r run
+			visits, done, looks, longest := 0, 0, 0, 0
+			from := 0 // the look before the most work
+			err := analyze(&r, func() bool {
+				if n := r.visits - visits; n > mostVisits {
 					t.Errorf("%d visits without a look", n)
 				}
-				last = r.visits
-				polls++
+				if n := work(&r) - done; n > longest {
+					longest, from = n, looks
+				}
+				visits, done = r.visits, work(&r)
+				looks++
 				return false
-			}
-			r.numbers.StopWhen(r.cancelled)
-			if err := r.solve(r.entry()); err != nil {
+			})
+			if err != nil {
 				t.Fatal(err)
 			}
-			if polls == 0 {
-				t.Fatal("it never looked")
+			longest = max(longest, work(&r)-done)
+			if longest > mostWork {
+				t.Errorf("%d edges, variables and nodes without a look, behind look %d of %d; want at most %d", longest, from, looks, mostWork)
 			}
-			for _, at := range []int{1, (polls + 1) / 2, polls} {
-				r := newShapedRun(t, s, 1500)
+			most := 0
+			places := []int{max(from, 1), looks * 2 / 3, looks - 1, looks}
+			for at := 1; at < looks; at += 1 + at/2 {
+				places = append(places, at)
+			}
+			for _, at := range places {
+				var r run
 				n, seen := 0, 0
-				r.cancelled = func() bool {
+				err := analyze(&r, func() bool {
 					if n++; n == at {
-						seen = r.visits
+						seen = work(&r)
 					}
 					return n >= at
+				})
+				if !errors.Is(err, context.Canceled) {
+					t.Fatalf("cancelled at look %d of %d: %v", at, looks, err)
 				}
-				r.numbers.StopWhen(r.cancelled)
-				if err := r.solve(r.entry()); !errors.Is(err, context.Canceled) {
-					t.Fatalf("cancelled at look %d of %d: %v", at, polls, err)
-				}
-				if n := r.visits - seen; n > 1 {
-					t.Errorf("cancelled at look %d of %d: %d more visits", at, polls, n)
+				n = work(&r) - seen
+				if most = max(most, n); n > mostWork {
+					t.Errorf("cancelled at look %d of %d: %d more edges, variables and nodes; want at most %d", at, looks, n, mostWork)
 				}
 			}
+			t.Logf("%d looks in %d; at most %d without one, %d behind the last", looks, work(&r), longest, most)
 		})
 	}
 }
@@ -93,6 +123,13 @@ func shapedInput(prog shapes.Program) Input {
 // newShapedRun prepares the analysis of a program of a shape.
 func newShapedRun(tb testing.TB, s shapes.Shape, n int) *run {
 	tb.Helper()
+	in, g := shapedGraph(tb, s, n)
+	return newRun(in, g, Limits{}.withDefaults(1<<24), func() bool { return false }, nil)
+}
+
+// shapedGraph makes a program of a shape, and its graph.
+func shapedGraph(tb testing.TB, s shapes.Shape, n int) (Input, *cfg.Graph) {
+	tb.Helper()
 	in := shapedInput(s.Make(n))
 	o := cfg.DefaultOptions(in.Platform)
 	o.Termination = s.Termination
@@ -100,7 +137,7 @@ func newShapedRun(tb testing.TB, s shapes.Shape, n int) *run {
 	if rej != nil {
 		tb.Fatal(rej.Text)
 	}
-	return newRun(in, g, Limits{}.withDefaults(1<<24), func() bool { return false }, nil)
+	return in, g
 }
 
 // BenchmarkCancel cancels the analysis of large programs after a while, and reports how

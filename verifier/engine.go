@@ -84,7 +84,8 @@ type run struct {
 	max       Limits
 	kept      int         // bytes of the states in pre and post
 	cancelled func() bool // asked again and again
-	work      int         // since cancelled was asked; see spend
+	work      int         // ever done; see spend
+	lookAt    int         // the work at which cancelled is asked again
 	stop      error       // why the run ended early
 	stopAt    cfg.NodeID
 
@@ -166,7 +167,15 @@ func (p *program) counter(id cfg.NodeID) zone.Var { return p.counters[id] }
 // newRun prepares a run. base, if not nil, is a run of the same program whose states
 // it may take over; it shares base's variables.
 func newRun(in Input, g *cfg.Graph, limits Limits, cancelled func() bool, base *run) *run {
-	r := &run{max: limits, cancelled: cancelled, stopAt: cfg.NoNode, base: base}
+	r := new(run)
+	r.prepare(in, g, limits, cancelled, base)
+	return r
+}
+
+// prepare is newRun on a zero run. Where it is cancelled, or there are too many loops, stop
+// is set and r is of no use.
+func (r *run) prepare(in Input, g *cfg.Graph, limits Limits, cancelled func() bool, base *run) {
+	r.max, r.cancelled, r.stopAt, r.base = limits, cancelled, cfg.NoNode, base
 	r.init(in, g)
 	if base != nil {
 		r.tab, r.numbers = base.tab, base.numbers
@@ -203,9 +212,15 @@ func newRun(in Input, g *cfg.Graph, limits Limits, cancelled func() bool, base *
 			r.tab.SetLoopName(loop, g.Label(c.Head))
 		}
 	}
-	r.chain()
-	r.limits = r.constantLimits()
-	return r
+	if r.stop == nil {
+		r.stop = r.tab.Err() // more loops than there are counters for
+	}
+	if r.stop == nil {
+		r.chain()
+	}
+	if r.stop == nil {
+		r.limits = r.constantLimits()
+	}
 }
 
 // chain finds the chains of nodes.
@@ -277,6 +292,9 @@ func (r *run) constantLimits() state {
 		z.Add(zone.Leq(packet, zone.V(zone.PacketSize)))
 		z.Add(zone.Geq(packet, zone.Const(0)))
 		for i := range r.loops {
+			if !r.spend(replayStep) {
+				return st
+			}
 			c := r.tab.Loop(i)
 			bound(c, 0, math.MaxInt32)
 			z.Add(zone.Leq(zone.V(c), zone.V(x.Var(zone.KindSValue))))
@@ -504,8 +522,8 @@ func (r *run) spend(n int) bool {
 	if r.numbers.TooManyEdges() {
 		r.stop = r.tooManyEdges()
 	}
-	if r.work += n; r.work >= spendMost || r.numbers.Stopped() {
-		r.work = 0
+	if r.work += n; r.work >= r.lookAt || r.numbers.Stopped() {
+		r.lookAt = r.work + spendMost
 		if r.numbers.Stopped() || r.cancelled() {
 			r.stop = context.Canceled
 		}

@@ -65,7 +65,7 @@ func (z *Zone) value(e Expr) Int {
 // gets bounds only. Otherwise v gets edges to the variables of e and, through them,
 // to their neighbours.
 func (z *Zone) Assign(v Var, e Expr) {
-	if z.bottom {
+	if z.bottom || z.cancelled() {
 		return
 	}
 	r := z.Eval(e)
@@ -143,6 +143,9 @@ func (z *Zone) relax(sc *scratch, backward bool) {
 	if first > 1 {
 		for changed := true; changed; {
 			changed = false
+			if sc.spend(first * first) {
+				return
+			}
 			for _, a := range sc.hit[:first] {
 				for _, b := range sc.hit[:first] {
 					k := edgeKey(int(a), int(b))
@@ -159,6 +162,7 @@ func (z *Zone) relax(sc *scratch, backward bool) {
 	for _, a := range sc.hit[:first] {
 		w0 := sc.dist[a]
 		if backward {
+			z.touch()
 			for j, k := range z.keys {
 				if s, d := ends(k); d == int(a) {
 					sc.lower(s, w0.Add(z.ws[j]))
@@ -183,6 +187,7 @@ func (z *Zone) shift(v Var, k Int, r Interval) {
 	if len(z.twins) > 0 {
 		z.shiftClass(x, k)
 	}
+	z.touch()
 	out := 0
 	for j, key := range z.keys {
 		s, d := ends(key)
@@ -232,6 +237,7 @@ func (z *Zone) assignSum(v, y Var, k Int, r Interval) {
 	x, _ := z.index(v)
 	sc := z.scratchFor()
 	sc.resetNew()
+	z.touch()
 	out := 0
 	for j, key := range z.keys {
 		s, d := ends(key)

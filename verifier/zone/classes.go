@@ -98,6 +98,7 @@ func (z *Zone) makeTwin(i int) {
 	}
 	at, _ := z.twinOf(i)
 	z.twins = slices.Insert(z.twins, at, twin{uint16(i), uint16(n), k.Neg()})
+	z.touch()
 	sc := z.scratchFor()
 	sc.resetNew()
 	for j, key := range z.keys {
@@ -268,6 +269,7 @@ func (z *Zone) expand() {
 	list, start := z.members(sc)
 	size := func(r int) int { return int(start[r+1] - start[r]) }
 	count := 0
+	z.touch()
 	for _, k := range z.keys {
 		s, d := ends(k)
 		count += size(s) * size(d)
@@ -420,6 +422,10 @@ func (z *Zone) compact() {
 			if c == col[i+1] {
 				break
 			}
+			if sc.stopped {
+				z.twins = z.twins[:0]
+				return
+			}
 			if int(z.keys[by[c]]>>16) == d && z.ws[by[c]] == z.ws[j].Neg() && z.alike(i, d, z.ws[j], row, col, by) {
 				taken[d] = 1
 				z.twins = append(z.twins, twin{uint16(d), uint16(i), z.ws[j]})
@@ -464,6 +470,7 @@ func (z *Zone) alike(i, d int, k Int, row, col, by []int32) bool {
 		(a.hi == PosInf) != (b.hi == PosInf) || a.hi != PosInf && a.hi.add(k) != b.hi || a.pot.add(k) != b.pot {
 		return false
 	}
+	z.spend(int(row[i+1] - row[i] + col[i+1] - col[i]))
 	// Both lists of edges without those to i and d; an edge from d to itself is one that a
 	// twin cannot have.
 	x, y := row[i], row[d]

@@ -297,6 +297,7 @@ func (z *Zone) addEdge(s, t int, w Int) bool {
 		sc.add(k, nw)
 		return true
 	}
+	z.touch()
 	// Sources of s that got a better edge to t, with the weight of their edge to s.
 	sc.pairs = sc.pairs[:0]
 	for j, k := range z.keys {
@@ -376,6 +377,7 @@ func (z *Zone) closeBounds() {
 		return
 	}
 	z.open = true // the new bounds were not followed further
+	z.spend(2 * len(z.keys))
 	sc := z.scratchFor()
 	sc.startDist(len(z.vars))
 	for j, k := range z.keys {
@@ -442,6 +444,7 @@ func (z *Zone) strengthenLo(i int, lo Int) bool {
 	if !z.raiseLo(i, lo) {
 		return false
 	}
+	z.touch()
 	for j, k := range z.keys {
 		if s, d := ends(k); d == i {
 			if l := lo.sub(z.ws[j]); z.nodes[s].lo.Less(l) && !z.raiseLo(s, l) {
@@ -476,8 +479,8 @@ func (z *Zone) strengthenHi(i int, hi Int) bool {
 // Add restricts z to c; false means that z became bottom. Disequations only trim
 // the end of a range.
 func (z *Zone) Add(c Constraint) bool {
-	if z.bottom {
-		return false
+	if z.bottom || z.cancelled() {
+		return !z.bottom
 	}
 	if !z.add(c) {
 		z.SetBottom()

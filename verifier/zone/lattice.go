@@ -87,6 +87,8 @@ func (js *joinScratch) align(l, r *Zone, union bool) {
 
 // pairUp lists the edges of both graphs between aligned variables, by key.
 func (js *joinScratch) pairUp(l, r *Zone) {
+	l.touch()
+	l.spend(len(r.keys) + len(r.vars))
 	js.both = js.both[:0]
 	j := 0
 	rkey := func() (uint32, bool) {
@@ -129,7 +131,7 @@ func (js *joinScratch) pairUp(l, r *Zone) {
 // PREVAIL joins o with itself there where types are involved, which is Tighten.
 func (z *Zone) Join(o *Zone) {
 	switch {
-	case o.bottom:
+	case o.bottom || z.cancelled():
 		return
 	case z.bottom:
 		z.CopyFrom(o)
@@ -148,11 +150,17 @@ func (z *Zone) Join(o *Zone) {
 	js.align(z, o, false)
 	js.pairUp(z, o)
 	n := len(js.vars)
+	if sc.stopped {
+		return
+	}
 
 	// An edge of one side meets the bounds of the other: what these imply is an edge
 	// there too. Colour edges by where their weight comes from.
 	js.closeSide(sc, 0, z, o)
 	js.closeSide(sc, 1, o, z)
+	if sc.stopped {
+		return
+	}
 
 	// The edges that both closed graphs have, with the greater weight.
 	sc.resetNew()
@@ -221,6 +229,7 @@ func (z *Zone) Join(o *Zone) {
 				dest = js.up[hiDown]
 			}
 			l, r := &z.nodes[js.li[s]], &o.nodes[js.ri[s]]
+			sc.spend(len(dest))
 			for _, d := range dest {
 				if s == d {
 					continue
@@ -258,6 +267,7 @@ func (z *Zone) unfold(o *Zone) *Zone {
 
 // replaceGraph gives z the aligned variables, js.nodes and the given edges.
 func (z *Zone) replaceGraph(sc *scratch, keys []uint32, ws []Int) {
+	sc.spend(len(keys) + len(sc.join.vars))
 	sc.keys, sc.ws, z.keys, z.ws = z.keys, z.ws, keys, ws
 	js := &sc.join
 	z.vars = append(z.vars[:0], js.vars...)
@@ -308,6 +318,7 @@ func (js *joinScratch) closeSide(sc *scratch, side int, own, other *Zone) {
 	if side == 1 {
 		index = js.ri
 	}
+	sc.spend(len(js.both))
 	g := js.extra[side][:0]
 	colors := uint8(0)
 	for _, e := range js.both {
@@ -384,6 +395,7 @@ func (js *joinScratch) rows(g []colorEdge, n int) {
 // no closing, and a vertex reached with both colours at equal cost neither (Gange et
 // al., section 5.3). js.pots satisfies all edges.
 func (js *joinScratch) chromaticClosure(sc *scratch, g []colorEdge, n int) []colorEdge {
+	sc.spend(2 * len(g))
 	js.rows(g, n)
 	// Colours that leave a vertex, and the edges of each: where many variables are equal
 	// nearly all edges have one colour and the others are the ones that are looked for.
@@ -435,6 +447,7 @@ func (js *joinScratch) chromaticClosure(sc *scratch, g []colorEdge, n int) []col
 // the mark arrive(v, c), ored over all shortest ways found before it is left.
 func (js *joinScratch) search(sc *scratch, g []colorEdge, src, n int, leave func(v int) *ways,
 	arrive func(v int, c uint8) uint8) {
+	sc.spend(n)
 	sc.startDist(n)
 	sc.heap.reset(n)
 	h, pots := &sc.heap, js.pots
@@ -482,6 +495,9 @@ func (sc *scratch) mergeColored(g []colorEdge) []colorEdge {
 		return g
 	}
 	sc.sortNew()
+	if sc.spend(len(g) + 8*len(sc.newKeys)) {
+		return g
+	}
 	// From the back, into the grown slice.
 	add := 0
 	for i, k := range sc.newKeys {
@@ -516,6 +532,7 @@ func (z *Zone) Tighten() {
 	if z.bottom {
 		return
 	}
+	z.touch()
 	for j, k := range z.keys {
 		s, d := ends(k)
 		// Twins have just the same edges and bounds.
@@ -533,7 +550,7 @@ func (z *Zone) Tighten() {
 
 // Widen makes z the widening of z (the old state) by o (the new one).
 func (z *Zone) Widen(o *Zone) {
-	if o.bottom {
+	if o.bottom || z.cancelled() {
 		return
 	}
 	if z.bottom {
@@ -548,6 +565,9 @@ func (z *Zone) Widen(o *Zone) {
 	js.align(z, o, false)
 	js.pairUp(z, o)
 	n := len(js.vars)
+	if sc.stopped {
+		return
+	}
 
 	// Keep what o has at least as tight. A vertex that lost an outgoing edge or its lower
 	// bound is unstable.
@@ -594,7 +614,7 @@ func (z *Zone) Widen(o *Zone) {
 		sc.resetNew()
 		const fromUnstable, fromStable = 0, 1
 		for src := range n {
-			if js.flags[src] == 0 {
+			if js.flags[src] == 0 || sc.stopped {
 				continue
 			}
 			js.search(sc, g, src, n, func(v int) *ways {
@@ -768,6 +788,9 @@ func (z *Zone) LeqWithout(o *Zone, drop *VarSet) bool {
 		defer a.endOf(z)
 		defer b.endOf(o)
 		return a.LeqWithout(b, drop)
+	}
+	if z.spend(len(o.keys) + len(o.vars)) {
+		return true
 	}
 	// The index in z of each variable of o; missing if z does not map it, gone if it is
 	// dropped.

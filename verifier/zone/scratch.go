@@ -31,21 +31,39 @@ type scratch struct {
 	tooMany            bool
 
 	stop    func() bool // see Pool.StopWhen
-	work    int         // since stop was asked
+	work    int         // ever done
+	lookAt  int         // the work at which stop is asked again
 	stopped bool
 }
 
-// spend counts work, in edges, and reports whether to end. What an operation
-// leaves then is of no use.
+// spend counts work, in edges and variables that are gone over, and reports whether to
+// end. What an operation leaves then is of no use.
+//
+// Whatever goes over all edges or variables of a zone calls it, once or in each round, so
+// that none of what the analysis does on large states is without a look; who may go on for
+// long after it asks for the answer.
 func (sc *scratch) spend(n int) bool {
-	if sc.work += n; sc.work >= stopEvery && !sc.stopped {
-		sc.work = 0
-		sc.stopped = sc.stop != nil && sc.stop()
+	if sc.work += n; sc.work >= sc.lookAt {
+		sc.look()
 	}
 	return sc.stopped
 }
 
+//go:noinline
+func (sc *scratch) look() {
+	sc.lookAt = sc.work + stopEvery
+	if !sc.stopped && sc.stop != nil {
+		sc.stopped = sc.stop()
+	}
+}
+
 func (z *Zone) spend(n int) bool { return z.pool != nil && z.pool.spend(n) }
+
+// touch is spend for one pass over the zone.
+func (z *Zone) touch() bool { return z.spend(len(z.keys) + len(z.vars)) }
+
+// cancelled reports whether z's run was cancelled, so that what z is does not matter.
+func (z *Zone) cancelled() bool { return z.pool != nil && z.pool.stopped }
 
 // stopEvery is the work between two looks at stop: some tenths of a millisecond.
 const stopEvery = 1 << 13
@@ -101,6 +119,7 @@ func (sc *scratch) sortNew() {
 	if slices.IsSorted(sc.newKeys) {
 		return
 	}
+	sc.spend(8 * n)
 	// Sort keys with their positions in one word.
 	sc.join.words = sc.join.words[:0]
 	for i, k := range sc.newKeys {
@@ -119,6 +138,7 @@ func (z *Zone) mergeNew(sc *scratch) {
 	if m == 0 {
 		return
 	}
+	z.spend(n + m)
 	z.keys = slices.Grow(z.keys, m)[:n+m]
 	z.ws = slices.Grow(z.ws, m)[:n+m]
 	// From the back, moving what lies between two new edges at once.

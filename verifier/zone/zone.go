@@ -75,6 +75,10 @@ func (p *Pool) StopWhen(stop func() bool) { p.stop = stop }
 // Stopped reports whether stop has said true.
 func (p *Pool) Stopped() bool { return p.stopped }
 
+// Work is the number of edges and variables that the operations of the pool's zones went
+// over since it was made: a measure of the time that they took.
+func (p *Pool) Work() int { return p.work }
+
 // LimitEdges is how many edges a zone may store; 0: any number. More come together where
 // an operation needs all edges of many equal variables. It leaves a zone that knows less
 // then, and TooManyEdges says so.
@@ -154,7 +158,7 @@ func (z *Zone) release() { z.pool.Free(z) }
 
 // CopyFrom makes z equal to o.
 func (z *Zone) CopyFrom(o *Zone) {
-	if z == o {
+	if z == o || z.spend(len(o.keys)+len(o.vars)) {
 		return
 	}
 	z.bottom, z.zero, z.dense, z.open = o.bottom, o.zero, o.dense, o.open
@@ -212,6 +216,9 @@ func (z *Zone) Equal(o *Zone) bool {
 		defer b.endOf(o)
 		return a.Equal(b)
 	}
+	if z.touch() {
+		return true
+	}
 	return slices.Equal(z.vars, o.vars) && slices.Equal(z.keys, o.keys) && slices.Equal(z.ws, o.ws) &&
 		slices.EqualFunc(z.nodes, o.nodes, func(a, b node) bool { return a.lo == b.lo && a.hi == b.hi })
 }
@@ -253,6 +260,7 @@ func (z *Zone) ensure(v Var) int {
 	if ok {
 		return i
 	}
+	z.touch()
 	z.vars = slices.Insert(z.vars, i, v)
 	z.nodes = slices.Insert(z.nodes, i, freeNode) // PREVAIL's potential of a new variable is 0 too
 	if v < denseVars {
@@ -281,6 +289,7 @@ func (z *Zone) ensure(v Var) int {
 
 // cut drops the edges of the variable at index i.
 func (z *Zone) cut(i int) {
+	z.touch()
 	z.detach(i)
 	x, out := uint32(i), 0
 	for j, k := range z.keys {
@@ -297,6 +306,7 @@ func (z *Zone) cut(i int) {
 
 // remove unmaps the variable at index i.
 func (z *Zone) remove(i int) {
+	z.touch()
 	z.detach(i)
 	for j := range z.twins {
 		t := &z.twins[j]
@@ -341,6 +351,7 @@ func (z *Zone) removeUnless(keep []uint16) {
 	if len(z.twins) > 0 {
 		z.detachGone(keep)
 	}
+	z.touch()
 	n := 0
 	for i, k := range keep {
 		if k == gone {
@@ -493,7 +504,7 @@ func (z *Zone) Forget(s *VarSet) {
 // Set forgets v and gives it the bounds of i. An empty i makes z bottom.
 func (z *Zone) Set(v Var, i Interval) {
 	switch {
-	case z.bottom:
+	case z.bottom || z.cancelled():
 	case i.IsEmpty():
 		z.SetBottom()
 	case i.IsTop():
@@ -556,6 +567,7 @@ func (z *Zone) Rename(pairs []Renaming) {
 
 // renameAt gives the variable at index i another, unmapped id and moves it to its place.
 func (z *Zone) renameAt(i int, to Var) {
+	z.touch()
 	n := z.nodes[i]
 	if v := z.vars[i]; v < denseVars {
 		z.dense[v>>6] &^= 1 << (v & 63)
