@@ -531,6 +531,12 @@ func (r *run) spend(n int) bool {
 	return r.stop == nil
 }
 
+// goesOn is spend where the run has ended: only a cancellation counts.
+func (r *run) goesOn(n int) bool {
+	r.spend(n)
+	return r.stop != context.Canceled
+}
+
 // checkAll checks the obligations of a node. old is the state before the chain at
 // the visit before this one.
 func (r *run) checkAll(start, id cfg.NodeID, cur, old *state) bool {
@@ -763,9 +769,13 @@ func (r *run) cycle(i int32) {
 // failed.
 func (r *run) checkCounters() {
 	for id := range cfg.NodeID(len(r.g.Nodes)) {
+		if !r.goesOn(1) {
+			return
+		}
 		if r.g.Kind(id) != cfg.Counter || !r.reached[id] {
 			continue
 		}
+		r.goesOn(r.pre[id].size())
 		checks := r.g.Checks(id)
 		for i := range checks {
 			if msg, ok := r.check(&r.pre[id], &checks[i], id); !ok {
@@ -779,12 +789,15 @@ func (r *run) checkCounters() {
 func (r *run) loopBound() int {
 	most := zone.Zero
 	for id := range cfg.NodeID(len(r.g.Nodes)) {
-		if len(r.loops) == 0 || r.inner[id] || !r.reached[id] {
+		if len(r.loops) == 0 || !r.goesOn(1) {
+			break
+		}
+		if r.inner[id] || !r.reached[id] {
 			continue
 		}
 		st := r.pre[id].share()
 		for n := id; n != cfg.NoNode && !st.bottom(); n = r.next[n] {
-			if r.advance(&st, n); st.bottom() {
+			if r.advance(&st, n); st.bottom() || !r.goesOn(st.size()+len(r.loops)) {
 				break
 			}
 			for i := range r.loops {
@@ -845,12 +858,6 @@ func analyze(ctx context.Context, in Input, opt Options) (*Result, error) {
 		}
 		return res, nil
 	}
-	for i := range g.Insts {
-		if g.Insts[i].Slots > 0 {
-			res.Instructions++
-		}
-	}
-	res.Stack = stackBytes(g)
 	limits := opt.Limits.withDefaults(len(g.Nodes))
 	r := newRun(in, g, limits, cancelled, nil)
 	r.assumptions = opt.Assume
@@ -861,6 +868,15 @@ func analyze(ctx context.Context, in Input, opt Options) (*Result, error) {
 		r.discard = newDiscard(r)
 	}
 	err := r.solve(r.entry())
+	for i := range g.Insts {
+		if !r.goesOn(1) {
+			break
+		}
+		if g.Insts[i].Slots > 0 {
+			res.Instructions++
+		}
+	}
+	res.Stack = r.stackBytes()
 	if cancelled() {
 		return nil, context.Cause(ctx)
 	}
@@ -882,7 +898,9 @@ func analyze(ctx context.Context, in Input, opt Options) (*Result, error) {
 		return nil, err
 	}
 	if opt.ContinueAfterFailure {
-		r.collect(res)
+		if !r.collect(res) {
+			return nil, context.Cause(ctx)
+		}
 		r.trim()
 		res.analysis = &analysis{run: r, in: in, limits: limits}
 		return res, nil
@@ -897,7 +915,13 @@ func analyze(ctx context.Context, in Input, opt Options) (*Result, error) {
 	if r.failures > 0 {
 		res.Verdict = Fail
 	}
+	if cancelled() {
+		return nil, context.Cause(ctx)
+	}
 	for id := range cfg.NodeID(len(g.Nodes)) {
+		if !r.goesOn(1) {
+			return nil, context.Cause(ctx)
+		}
 		if f := r.fail[id]; f != nil && r.reached[id] {
 			res.Failures = append(res.Failures, r.report(id, f))
 		}
@@ -913,14 +937,15 @@ func analyze(ctx context.Context, in Input, opt Options) (*Result, error) {
 // stackBytes returns the bytes of stack that the deepest call chain uses, as far as
 // constant offsets from the frame pointer tell: in each frame from the lowest one,
 // in steps of 8 bytes.
-func stackBytes(g *cfg.Graph) int {
+func (r *run) stackBytes() int {
+	g := r.g
 	most := 0
 	sum := make([]int, len(g.Frames)) // a frame's caller comes before it
 	for i := range g.Frames {
 		f := &g.Frames[i]
 		lowest := int64(0)
 		var copied isa.Reg // register that the instruction before made a copy of r10, or r10
-		for id := f.First; id < f.End; id++ {
+		for id := f.First; id < f.End && r.goesOn(1); id++ {
 			op := g.Op(id)
 			in := &op.Inst
 			if op.Kind != cfg.Instruction {
@@ -966,15 +991,20 @@ func (r *run) goOn() {
 	r.noted = make(map[failureKey]*failure)
 }
 
-// collect fills in the result of a run that went on behind failures.
-func (r *run) collect(res *Result) {
+// collect fills in the result of a run that went on behind failures; false: it was
+// cancelled.
+func (r *run) collect(res *Result) bool {
 	res.Verdict = Pass
 	for id := range cfg.NodeID(len(r.g.Nodes)) {
+		if !r.goesOn(1) {
+			return false
+		}
 		for _, f := range r.missed[id] {
 			res.Verdict = Fail
 			res.Failures = append(res.Failures, r.report(id, f))
 		}
 	}
+	return true
 }
 
 // report describes a failure of a node.
