@@ -158,7 +158,11 @@ var faults = []fault{
 	}},
 	{name: "the temporary folder is full", happens: diskFull},
 	{name: "precompiled headers are damaged", files: map[string]string{"big.h": big(14), "a.bpf.c": "#include \"big.h\"\n" + source("CHECKED", 20)}, happens: damagedCache},
-	{name: "two servers on one workspace", files: map[string]string{"a.bpf.c": withHeader("", 20), "b.bpf.c": withHeader("", 13), "limit.h": limitHeader(14)}, happens: twoServers},
+	{name: "reports on disk are damaged", files: map[string]string{"a.bpf.c": heavy("14", 20)}, happens: damagedReports},
+	{name: "two servers on one workspace", files: map[string]string{"a.bpf.c": withHeader("", 20), "b.bpf.c": withHeader("", 13), "limit.h": limitHeader(14)},
+		happens: twoServers(func(read int) string { return withHeader("", read) })},
+	{name: "two servers on one workspace, with reports on disk", files: map[string]string{"a.bpf.c": heavyWithHeader(20), "b.bpf.c": heavyWithHeader(13), "limit.h": limitHeader(14)},
+		happens: twoServers(heavyWithHeader)},
 	{name: "1,000 changes", happens: manyChanges},
 	{name: "1,000 changes of a buffer that counts", settings: `{"verifyOn": "change"}`, happens: manyChanges},
 	{name: "requests are cancelled", happens: cancelledRequests},
@@ -245,6 +249,8 @@ var faults = []fault{
 func withHeader(dir string, read int) string {
 	return fmt.Sprintf("#include \"%slimit.h\"\n", dir) + source("CHECKED", read)
 }
+
+func heavyWithHeader(read int) string { return "#include \"limit.h\"\n" + heavy("CHECKED", read) }
 
 func limitHeader(n int) string { return fmt.Sprintf("#define CHECKED %d\n", n) }
 
@@ -403,7 +409,83 @@ func damagedCache(t *testing.T, e *editor, random *rand.Rand) {
 	e.save("a.bpf.c")
 }
 
-func twoServers(t *testing.T, e *editor, random *rand.Rand) {
+// damagedReports has servers start on reports that are damaged, or another program's.
+func damagedReports(t *testing.T, e *editor, random *rand.Rand) {
+	folder := filepath.Join(e.cache, "bpfls", "reports")
+	// files waits until so many reports are on disk, and returns the files.
+	files := func(n int) []string {
+		t.Helper()
+		for deadline := time.Now().Add(patience()); ; time.Sleep(20 * time.Millisecond) {
+			all, _ := filepath.Glob(filepath.Join(folder, "[^.]*", "value"))
+			if len(all) == n {
+				return all
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("%q on disk, want %d\n%s", all, n, e.tail())
+			}
+		}
+	}
+	unsafe := files(1)[0]
+	data, err := os.ReadFile(unsafe)
+	e.do(err)
+	// next starts a server on what is on disk.
+	next := func(what string, taken bool) {
+		t.Helper()
+		s := e.world.start(e.settings)
+		s.openText("a.bpf.c", heavy("14", 20))
+		s.untilState("a.bpf.c", "failed", "1 finding in 1 of 1 program (linux)")
+		s.log.mu.Lock()
+		read := strings.Contains(s.logged.String(), `"reports from disk"=1`)
+		s.log.mu.Unlock()
+		if read != taken {
+			t.Errorf("%s: reports are taken from disk: %v, want %v", what, read, taken)
+		}
+		s.sameAsFresh()
+		if read {
+			return
+		}
+		if now, err := os.ReadFile(files(1)[0]); err != nil || !bytes.Contains(now, []byte(`"Verdict":"fail"`)) {
+			t.Errorf("%s: it was not made anew: %v", what, err)
+		}
+	}
+	next("nothing happened", true)
+	bits := bytes.Clone(data)
+	bits[random.IntN(len(bits))] ^= 1 << random.IntN(8)
+	for what, damaged := range map[string][]byte{
+		"it is empty": nil, "it is cut": data[:len(data)/2], "a bit is wrong": bits, "it says pass": bytes.Replace(data, []byte(`"fail"`), []byte(`"pass"`), 1),
+	} {
+		e.do(os.WriteFile(unsafe, damaged, 0o600))
+		next(what, false)
+	}
+	e.edit("a.bpf.c", heavy("14", 3))
+	e.save("a.bpf.c")
+	e.untilState("a.bpf.c", "verified", "")
+	files(2)
+	e.do(os.RemoveAll(filepath.Dir(unsafe)))
+	e.edit("a.bpf.c", heavy("14", 20))
+	e.save("a.bpf.c")
+	e.untilState("a.bpf.c", "failed", "")
+	for _, file := range files(2) {
+		if file != unsafe {
+			e.do(os.Rename(file, unsafe))
+			e.do(os.Remove(filepath.Dir(file)))
+		}
+	}
+	next("it is that of a program that is safe", false)
+	e.do(os.RemoveAll(folder))
+	e.do(os.WriteFile(folder, nil, 0o600))
+	s := e.world.start(e.settings)
+	s.openText("a.bpf.c", heavy("14", 20))
+	s.untilState("a.bpf.c", "failed", "")
+	s.sameAsFresh()
+}
+
+// twoServers has two servers work on the same files, and a third one start on what they left.
+func twoServers(text func(read int) string) func(*testing.T, *editor, *rand.Rand) {
+	return func(_ *testing.T, e *editor, random *rand.Rand) { bothServers(e, random, text) }
+}
+
+func bothServers(e *editor, random *rand.Rand, source func(read int) string) {
 	other := e.world.start(e.settings)
 	for _, who := range []*editor{e, other} {
 		for _, name := range []string{"a.bpf.c", "b.bpf.c"} {
@@ -422,21 +504,27 @@ func twoServers(t *testing.T, e *editor, random *rand.Rand) {
 			continue
 		}
 		name := []string{"a.bpf.c", "b.bpf.c"}[random.IntN(2)]
-		who.edit(name, withHeader("", i))
+		who.edit(name, source(i))
 		who.save(name)
-		reader.edit(name, withHeader("", i)) // it reloads
+		reader.edit(name, source(i)) // it reloads
 		if random.IntN(3) == 0 {
 			time.Sleep(time.Duration(random.IntN(300)) * time.Millisecond)
 		}
 	}
 	e.write("limit.h", limitHeader(16))
 	for _, name := range []string{"a.bpf.c", "b.bpf.c"} {
-		text := withHeader("", map[string]int{"a.bpf.c": 3, "b.bpf.c": 18}[name])
+		text := source(map[string]int{"a.bpf.c": 3, "b.bpf.c": 18}[name])
 		e.edit(name, text)
 		e.save(name)
 		other.edit(name, text)
 	}
 	other.sameAsFresh()
+	third := e.world.start(e.settings)
+	third.open("a.bpf.c")
+	third.open("b.bpf.c")
+	third.untilState("a.bpf.c", "verified", "")
+	third.untilState("b.bpf.c", "failed", "")
+	third.sameAsFresh()
 }
 
 // manyChanges types, with pauses, and saves now and then.

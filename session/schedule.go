@@ -354,7 +354,13 @@ func (s *Session) runSafely(j *job) (f *finished) {
 	}()
 	s.log.Debug("run begins", "path", path)
 	out := s.opt.Run(j.ctx, j.request)
-	s.log.Debug("run ended", "path", path, "error", out.Err)
+	stored := 0
+	for _, po := range out.Programs {
+		if po.Stored {
+			stored++
+		}
+	}
+	s.log.Debug("run ended", "path", path, "error", out.Err, "reports from disk", stored)
 	return finish(path, out)
 }
 
