@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 
 	"bpfls/isa"
 	"bpfls/platform"
@@ -62,7 +63,7 @@ func (m *maker) make(seed uint64, kind string) (subject, error) {
 		s.object = object(p, s.section, s.function)
 	case "splice":
 		p, q := m.generate(seed, hook.typ), m.generate(seed+1<<32, hook.typ)
-		p.Code = splice(p.Code, q.Code, seed)
+		p.Code = understood(seed, func(seed uint64) []isa.Slot { return splice(p.Code, q.Code, seed) })
 		s.object = object(p, s.section, s.function)
 	default:
 		err = fmt.Errorf("no kind %q", kind)
@@ -85,9 +86,31 @@ func (m *maker) generate(seed uint64, typ string) soundness.Program {
 	return soundness.Generate(seed, c)
 }
 
-// mutate changes two instructions.
+// mutate changes two or more instructions. Of most seeds the result has an encoding
+// that is understood: of a program that is refused no more than that is compared.
 func mutate(code []isa.Slot, seed uint64) []isa.Slot {
-	return soundness.Mutate(seed+1<<40, soundness.Mutate(seed, code))
+	return understood(seed, func(seed uint64) []isa.Slot {
+		return soundness.Mutate(seed+1<<40, soundness.Mutate(seed, code))
+	})
+}
+
+// understood makes a program again, from other seeds, until it can be decoded; of one
+// seed in sixteen the first will do.
+func understood(seed uint64, change func(seed uint64) []isa.Slot) []isa.Slot {
+	code := change(seed)
+	for try := uint64(1); try < 64 && seed%16 != 9; try++ {
+		linked := slices.Clone(code) // calls of other sections go to the next slot
+		for i := range linked {
+			if s := &linked[i]; s.Op == isa.OpCall && s.Src == isa.SrcLocal {
+				s.Imm = 0
+			}
+		}
+		if _, err := isa.Decode(linked); err == nil {
+			break
+		}
+		code = change(seed + try<<48)
+	}
+	return code
 }
 
 // splice replaces a window of one program by one of another.
