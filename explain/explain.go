@@ -95,14 +95,7 @@ func (e *explainer) stopped() bool { return e.Stop != nil && e.Stop() }
 
 func newExplainer(in Input) *explainer {
 	e := &explainer{Input: in, texts: map[string]*source{}}
-	if in.Result != nil {
-		if g := in.Result.Graph(); g != nil {
-			e.insts = g.Insts
-		}
-	}
-	if e.insts == nil {
-		e.insts, _ = isa.Decode(in.Program.Code)
-	}
+	e.insts, _ = isa.Decode(in.Program.Code)
 	if len(e.insts) < len(in.Program.Code) {
 		e.insts = append(e.insts, make([]isa.Inst, len(in.Program.Code)-len(e.insts))...)
 	}

@@ -162,21 +162,29 @@ const stopEvery = 1 << 11
 // DecodeUntil is Decode that asks stop, if that is not nil, every few thousand slots, and
 // gives up with ErrStopped once it says true.
 func DecodeUntil(code []Slot, stop func() bool) ([]Inst, error) {
+	insts := make([]Inst, len(code))
+	if err := DecodeTo(code, func(slot int) *Inst { return &insts[slot] }, stop); err != nil {
+		return nil, err
+	}
+	return insts, nil
+}
+
+// DecodeTo is DecodeUntil that puts each instruction where at says, which has zeroes there.
+func DecodeTo(code []Slot, at func(slot int) *Inst, stop func() bool) error {
 	if len(code) == 0 {
-		return nil, &DecodeError{Slot: -1, Text: "Zero length programs are not allowed"}
+		return &DecodeError{Slot: -1, Text: "Zero length programs are not allowed"}
 	}
 	d := decoder{code: code}
-	insts := make([]Inst, len(code))
 	look := stopEvery
 	for i := 0; i < len(code); {
 		if i >= look && stop != nil {
 			if look += stopEvery; stop() {
-				return nil, ErrStopped
+				return ErrStopped
 			}
 		}
-		in := &insts[i]
+		in := at(i)
 		if text := d.decode(i, in); text != "" {
-			return nil, &DecodeError{Slot: i, Text: text}
+			return &DecodeError{Slot: i, Text: text}
 		}
 		n := 1
 		switch {
@@ -185,9 +193,9 @@ func DecodeUntil(code []Slot, stop func() bool) ([]Inst, error) {
 		case in.Kind == Bin && BinOp(in.Op) == Lsh && in.Is64 && in.UseImm && in.Imm == 32 && i+1 < len(code) && code[i+1].Op&classMask == classALU6:
 			// The second shift is decoded here; if it is not what we look for,
 			// it is decoded again in its turn.
-			next := &insts[i+1]
+			next := at(i + 1)
 			if text := d.decode(i+1, next); text != "" {
-				return nil, &DecodeError{Slot: i + 1, Text: text}
+				return &DecodeError{Slot: i + 1, Text: text}
 			}
 			if next.Kind == Bin && next.Dst == in.Dst && next.UseImm && next.Imm == 32 && (BinOp(next.Op) == Rsh || BinOp(next.Op) == Arsh) {
 				fused := Inst{Kind: Bin, Op: uint8(Mov), Dst: in.Dst, Src: in.Dst, Slots: 2}
@@ -200,7 +208,7 @@ func DecodeUntil(code []Slot, stop func() bool) ([]Inst, error) {
 		}
 		i += n
 	}
-	return insts, nil
+	return nil
 }
 
 type decoder struct {

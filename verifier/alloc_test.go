@@ -18,7 +18,7 @@ func TestVisitsDoNotAllocate(t *testing.T) {
 			}
 			visits := r.visits
 			again := func() {
-				r.visit(r.g.Entry(), r.pre[r.g.Entry()].share())
+				r.visit(r.g.Entry(), r.pre.At(r.g.Entry()).share())
 				r.pass(0, int32(len(r.g.WTO.Order)))
 			}
 			// Buffers that are handed round grow to the size of the largest state at first.

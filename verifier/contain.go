@@ -117,7 +117,7 @@ func (c *Containment) node(slot int, calls []int) cfg.NodeID {
 	}
 	g := c.run.g
 	if c.nodes[frame] == nil {
-		at := make([]cfg.NodeID, len(g.Insts))
+		at := make([]cfg.NodeID, g.Insts.Len())
 		for i := range at {
 			at[i] = cfg.NoNode
 		}
@@ -427,7 +427,7 @@ func (c *Containment) listChain(id cfg.NodeID) {
 		}
 		if r.fail[id] != nil {
 			r.drop(&st)
-			st = r.post[id].share()
+			st = r.post.At(id).share()
 		} else {
 			r.advance(&st, id)
 		}

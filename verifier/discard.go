@@ -47,9 +47,9 @@ func newDiscard(r *run) *discard {
 // done gives up what is not needed behind the component from begin to end.
 func (d *discard) done(r *run, begin, end int32) {
 	for _, id := range r.g.WTO.Order[begin:end] {
-		r.drop(&r.pre[id])
+		r.drop(r.pre.At(id))
 	}
 	for id := d.first[end]; id != cfg.NoNode; id = d.next[id] {
-		r.drop(&r.post[id])
+		r.drop(r.post.At(id))
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"bpfls/isa"
 	"bpfls/verifier/cfg"
+	"bpfls/verifier/paged"
 	"bpfls/verifier/zone"
 )
 
@@ -70,7 +71,7 @@ type run struct {
 	// maxReplay.
 	next      []cfg.NodeID // next node of the chain, or NoNode
 	inner     []bool       // not the first node of its chain
-	pre, post []state
+	pre, post paged.Array[state]
 	cur       state      // at the node that is being visited
 	reached   []bool     // the state before the node is not bottom
 	fail      []*failure // by node
@@ -188,18 +189,31 @@ func (r *run) prepare(in Input, g *cfg.Graph, limits Limits, cancelled func() bo
 	}
 	n := len(g.Nodes)
 	// Arrays as long as the program take milliseconds where their memory is new.
-	r.pre = make([]state, n)
-	r.spend(spendMost)
-	r.post = make([]state, n)
-	r.spend(spendMost)
+	made := func(n int) bool { return !r.spend(n) }
+	r.pre = paged.Make[state](n, made)
+	r.post = paged.Make[state](n, made)
+	if r.stop != nil {
+		return
+	}
 	r.fail = make([]*failure, n)
+	if !r.spend(spendMost) {
+		return
+	}
 	r.reached = make([]bool, n)
 	r.cycleOf = make([]int32, n)
-	r.spend(spendMost)
+	if !r.spend(spendMost) {
+		return
+	}
 	for i := range r.cycleOf {
+		if !r.spend(1) { // fresh memory is found here, page by page
+			return
+		}
 		r.cycleOf[i] = -1
 	}
 	for i := range g.WTO.Cycles {
+		if !r.spend(16) {
+			return
+		}
 		c := &g.WTO.Cycles[i]
 		r.cycleOf[c.Head] = int32(i)
 		if id := g.CounterOf(c.Head); id != cfg.NoNode {
@@ -391,18 +405,18 @@ func (r *run) takeOver(begin, end int32) bool {
 		}
 		for _, p := range r.g.Predecessors(id) {
 			at := r.g.WTO.Position[p]
-			if at < 0 || at >= begin && at < end || r.taken[p] || r.post[p].bottom() {
+			if at < 0 || at >= begin && at < end || r.taken[p] || r.post.At(p).bottom() {
 				continue
 			}
-			if r.base.pre[id].bottom() || !r.spend(r.post[p].size()) || !r.leq(&r.post[p], &r.base.pre[id]) {
+			if r.base.pre.At(id).bottom() || !r.spend(r.post.At(p).size()) || !r.leq(r.post.At(p), r.base.pre.At(id)) {
 				return false
 			}
 		}
 	}
 	for _, id := range nodes {
 		r.taken[id] = true
-		r.pre[id], r.post[id], r.reached[id] = r.base.pre[id].share(), r.base.post[id].share(), r.base.reached[id]
-		r.kept += r.pre[id].bytes() + r.post[id].bytes()
+		*r.pre.At(id), *r.post.At(id), r.reached[id] = r.base.pre.At(id).share(), r.base.post.At(id).share(), r.base.reached[id]
+		r.kept += r.pre.At(id).bytes() + r.post.At(id).bytes()
 	}
 	return true
 }
@@ -411,7 +425,7 @@ func (r *run) takeOver(begin, end int32) bool {
 func (r *run) joinPredecessors(id cfg.NodeID) state {
 	var st state
 	for _, p := range r.g.Predecessors(id) {
-		r.join(&st, &r.post[p])
+		r.join(&st, r.post.At(p))
 		if !r.spend(st.size()) {
 			break
 		}
@@ -422,9 +436,9 @@ func (r *run) joinPredecessors(id cfg.NodeID) state {
 // visit checks and runs the nodes of the chain that starts at start, on the state
 // before it.
 func (r *run) visit(start cfg.NodeID, pre state) {
-	old := r.pre[start]
+	old := *r.pre.At(start)
 	r.kept += pre.bytes() - old.bytes()
-	r.pre[start] = pre
+	*r.pre.At(start) = pre
 	r.cur = pre.share()
 	cur := &r.cur
 	work := 0 // since the last kept state
@@ -474,10 +488,10 @@ func (r *run) visit(start cfg.NodeID, pre state) {
 // checkpoint keeps the state before a node inside a chain if a replay from the last
 // kept one would go through too much.
 func (r *run) checkpoint(id cfg.NodeID, cur *state, work *int) {
-	r.kept -= r.pre[id].bytes()
-	r.drop(&r.pre[id])
+	r.kept -= r.pre.At(id).bytes()
+	r.drop(r.pre.At(id))
 	if *work > maxReplay && !cur.bottom() {
-		r.pre[id] = cur.share()
+		*r.pre.At(id) = cur.share()
 		r.kept += cur.bytes()
 		*work = 0
 	}
@@ -490,9 +504,9 @@ func (r *run) setPost(id cfg.NodeID, st state) {
 		_, edges := st.z.Len()
 		r.visits += edges >> 9
 	}
-	r.kept += st.bytes() - r.post[id].bytes()
-	r.drop(&r.post[id])
-	r.post[id] = st
+	r.kept += st.bytes() - r.post.At(id).bytes()
+	r.drop(r.post.At(id))
+	*r.post.At(id) = st
 	if r.kept > r.max.Bytes {
 		r.stop = limitError("bytes for the states between instructions", r.max.Bytes,
 			"the program is too large, or keeps too many values at once")
@@ -566,9 +580,9 @@ func (r *run) checkAll(start, id cfg.NodeID, cur, old *state) bool {
 					break
 				}
 			}
-			r.kept += st.bytes() - r.post[id].bytes()
-			r.drop(&r.post[id])
-			r.post[id] = st
+			r.kept += st.bytes() - r.post.At(id).bytes()
+			r.drop(r.post.At(id))
+			*r.post.At(id) = st
 		}
 		return false
 	}
@@ -627,8 +641,8 @@ func (r *run) trim() {
 
 // before returns the state before a node; the caller drops it.
 func (r *run) before(id cfg.NodeID) state {
-	if !r.inner[id] || r.pre[id].z != nil {
-		return r.pre[id].share()
+	if !r.inner[id] || r.pre.At(id).z != nil {
+		return r.pre.At(id).share()
 	}
 	p := r.g.Predecessors(id)[0]
 	return r.after(p)
@@ -637,7 +651,7 @@ func (r *run) before(id cfg.NodeID) state {
 // after returns the state behind a node; the caller drops it.
 func (r *run) after(id cfg.NodeID) state {
 	if r.next[id] == cfg.NoNode || r.fail[id] != nil {
-		return r.post[id].share()
+		return r.post.At(id).share()
 	}
 	st := r.before(id)
 	r.advance(&st, id)
@@ -692,7 +706,7 @@ func (r *run) cycle(i int32) {
 	var inv state
 	for _, p := range r.g.Predecessors(head) {
 		if !r.g.WTO.Deeper(p, head) {
-			r.join(&inv, &r.post[p])
+			r.join(&inv, r.post.At(p))
 		}
 	}
 	delete(r.wrongMeets, head) // of the loop's states when its outer loop was at an earlier step
@@ -759,9 +773,9 @@ func (r *run) cycle(i int32) {
 			break
 		}
 	}
-	r.kept += inv.bytes() - r.pre[head].bytes()
-	r.drop(&r.pre[head])
-	r.pre[head] = inv
+	r.kept += inv.bytes() - r.pre.At(head).bytes()
+	r.drop(r.pre.At(head))
+	*r.pre.At(head) = inv
 	r.reached[head] = !inv.bottom()
 }
 
@@ -775,11 +789,11 @@ func (r *run) checkCounters() {
 		if r.g.Kind(id) != cfg.Counter || !r.reached[id] {
 			continue
 		}
-		r.goesOn(r.pre[id].size())
+		r.goesOn(r.pre.At(id).size())
 		checks := r.g.Checks(id)
 		for i := range checks {
-			if msg, ok := r.check(&r.pre[id], &checks[i], id); !ok {
-				r.setFailure(id, i, msg, &r.pre[id])
+			if msg, ok := r.check(r.pre.At(id), &checks[i], id); !ok {
+				r.setFailure(id, i, msg, r.pre.At(id))
 			}
 		}
 	}
@@ -795,7 +809,7 @@ func (r *run) loopBound() int {
 		if r.inner[id] || !r.reached[id] {
 			continue
 		}
-		st := r.pre[id].share()
+		st := r.pre.At(id).share()
 		for n := id; n != cfg.NoNode && !st.bottom(); n = r.next[n] {
 			if r.advance(&st, n); st.bottom() || !r.goesOn(st.size()+len(r.loops)) {
 				break
@@ -868,11 +882,11 @@ func analyze(ctx context.Context, in Input, opt Options) (*Result, error) {
 		r.discard = newDiscard(r)
 	}
 	err := r.solve(r.entry())
-	for i := range g.Insts {
+	for i := range int32(g.Insts.Len()) {
 		if !r.goesOn(1) {
 			break
 		}
-		if g.Insts[i].Slots > 0 {
+		if g.Insts.At(i).Slots > 0 {
 			res.Instructions++
 		}
 	}

@@ -29,7 +29,7 @@ type analysis struct {
 func (a *analysis) nodes(slot int) []cfg.NodeID {
 	g := a.run.g
 	if a.slotAt == nil {
-		at := make([]int32, len(g.Insts)+2)
+		at := make([]int32, g.Insts.Len()+2)
 		for id := range cfg.NodeID(len(g.Nodes)) {
 			if g.Kind(id) == cfg.Instruction {
 				at[g.Slot(id)+2]++

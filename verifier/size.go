@@ -11,7 +11,7 @@ import (
 func (r *Result) Size() int {
 	n := int(unsafe.Sizeof(*r))
 	if a := r.analysis; a != nil {
-		nodes, ops := len(a.run.g.Nodes), len(a.run.g.Ops)
+		nodes, ops := len(a.run.g.Nodes), a.run.g.Ops.Len()
 		perNode := 2*unsafe.Sizeof(state{}) + unsafe.Sizeof(cfg.Node{}) + 64 // edges, order, chains
 		states := a.run.kept + nodes*int(perNode)
 		if a.run.failures > 0 {

@@ -231,15 +231,15 @@ type slicer struct {
 // at returns the state before a node. It belongs to the slicer. It is bottom where no
 // work is left for it.
 func (s *slicer) at(id cfg.NodeID) *state {
-	if !s.inner[id] || s.pre[id].z != nil {
-		return &s.pre[id]
+	if !s.inner[id] || s.pre.At(id).z != nil {
+		return s.pre.At(id)
 	}
 	if st, ok := s.states[id]; ok {
 		return &st
 	}
 	// States inside a chain are computed from the last one that is known.
 	start := id
-	for s.inner[start] && s.pre[start].z == nil {
+	for s.inner[start] && s.pre.At(start).z == nil {
 		if _, ok := s.states[start]; ok {
 			break
 		}
@@ -247,7 +247,7 @@ func (s *slicer) at(id cfg.NodeID) *state {
 	}
 	st, ok := s.states[start]
 	if !ok {
-		st = s.pre[start]
+		st = *s.pre.At(start)
 	}
 	st = st.share()
 	for n := start; n != id; n = s.next[n] {
@@ -257,7 +257,7 @@ func (s *slicer) at(id cfg.NodeID) *state {
 		}
 		if s.fail[n] != nil && !s.assuming {
 			s.drop(&st)
-			st = s.post[n].share() // what is known behind a failure is kept there
+			st = s.post.At(n).share() // what is known behind a failure is kept there
 		} else {
 			s.runNode(&st, n, nil)
 		}
@@ -320,8 +320,8 @@ func (s *slicer) stateOf(id cfg.NodeID, x subject) *state {
 		if st, ok := s.states[n]; ok {
 			return &st
 		}
-		if !s.inner[n] || s.pre[n].z != nil {
-			return &s.pre[n]
+		if !s.inner[n] || s.pre.At(n).z != nil {
+			return s.pre.At(n)
 		}
 		if n = s.g.Predecessors(n)[0]; s.changes(n, x) {
 			break
@@ -330,14 +330,14 @@ func (s *slicer) stateOf(id cfg.NodeID, x subject) *state {
 	for n := id; !s.changes(n, x); {
 		next := s.next[n]
 		if next == cfg.NoNode {
-			return &s.post[n]
+			return s.post.At(n)
 		}
 		n = next
 		if st, ok := s.states[n]; ok {
 			return &st
 		}
-		if s.pre[n].z != nil {
-			return &s.pre[n]
+		if s.pre.At(n).z != nil {
+			return s.pre.At(n)
 		}
 	}
 	return s.at(id)
@@ -346,7 +346,7 @@ func (s *slicer) stateOf(id cfg.NodeID, x subject) *state {
 // stateBehind is stateOf behind a node.
 func (s *slicer) stateBehind(id cfg.NodeID, x subject) *state {
 	if s.next[id] == cfg.NoNode || s.fail[id] != nil {
-		return &s.post[id]
+		return s.post.At(id)
 	}
 	return s.stateOf(s.next[id], x)
 }
@@ -639,13 +639,13 @@ func (s *slicer) touches(id cfg.NodeID, x subject) bool {
 
 // ways notes that ways meet on which different things are known of x.
 func (s *slicer) ways(id cfg.NodeID, x subject, ctl bool) {
-	step := Step{Kind: StepJoin, Subject: s.public(x, id), After: s.value(&s.pre[id], x), Control: ctl}
+	step := Step{Kind: StepJoin, Subject: s.public(x, id), After: s.value(s.pre.At(id), x), Control: ctl}
 	if s.cycleOf[id] >= 0 {
 		step.Kind = StepLoop
 	}
 	same := true
 	for _, p := range s.g.Predecessors(id) {
-		st := &s.post[p]
+		st := s.post.At(p)
 		if st.bottom() {
 			continue
 		}
@@ -893,7 +893,7 @@ func (s *slicer) stackPlace(p cfg.NodeID, base isa.Reg, off int32, width int) (p
 func (s *slicer) stackOffset(p cfg.NodeID, r isa.Reg) (zone.Interval, bool) {
 	moved := int64(0)
 	id := p
-	for s.inner[id] && s.pre[id].z == nil {
+	for s.inner[id] && s.pre.At(id).z == nil {
 		if r == isa.R10 {
 			break
 		}
@@ -1103,7 +1103,7 @@ func (s *slicer) explainJoins(target cfg.NodeID, check int) {
 func (s *slicer) reachedPredecessors(id cfg.NodeID) []cfg.NodeID {
 	var out []cfg.NodeID
 	for _, p := range s.g.Predecessors(id) {
-		if !s.post[p].bottom() {
+		if !s.post.At(p).bottom() {
 			out = append(out, p)
 		}
 	}
@@ -1117,7 +1117,7 @@ func (s *slicer) reachedPredecessors(id cfg.NodeID) []cfg.NodeID {
 func (s *slicer) eachWay(step *Step, target cfg.NodeID, check int) {
 	w := s.g.WTO
 	first, last := s.position(step.node), s.position(target)
-	if first < 0 || last < first || last-first > maxFollow || int(last-first)*len(step.Ways)*workOn(&s.pre[step.node]) > s.work {
+	if first < 0 || last < first || last-first > maxFollow || int(last-first)*len(step.Ways)*workOn(s.pre.At(step.node)) > s.work {
 		return
 	}
 	region := w.Order[first : last+1]
@@ -1182,7 +1182,7 @@ func (s *slicer) alone(way *Way, p cfg.NodeID, region, guards []cfg.NodeID, chec
 		var st state
 		var known []comparison
 		if i == 0 {
-			st = s.post[p].share()
+			st = s.post.At(p).share()
 			known, _ = s.conditions(p)
 		} else {
 			met := false

@@ -20,7 +20,7 @@ func (r *Result) Unproven() []Unproven {
 	defer a.mu.Unlock()
 	var out []Unproven
 	run := a.behind()
-	for slot := range len(run.g.Insts) {
+	for slot := range run.g.Insts.Len() {
 		for _, id := range a.nodes(slot) {
 			counter := run.g.CounterOf(id)
 			if len(run.found(id)) == 0 && (counter == cfg.NoNode || len(a.run.found(counter)) == 0) {

@@ -35,7 +35,7 @@ func (r *run) loopIsLost(head cfg.NodeID) bool {
 		return false
 	}
 	for _, p := range r.g.Predecessors(head) {
-		if !r.g.WTO.Deeper(p, head) && !r.post[p].bottom() {
+		if !r.g.WTO.Deeper(p, head) && !r.post.At(p).bottom() {
 			return true
 		}
 	}

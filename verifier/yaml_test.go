@@ -178,8 +178,8 @@ func (c *yamlCase) analyze(observed []yamlObservation) (post, messages []string,
 	for id := range g.Nodes {
 		labels[id] = g.Label(cfg.NodeID(id))
 	}
-	for i := range g.Ops {
-		if op := &g.Ops[i]; op.Kind == cfg.Instruction && insts[op.Slot].assume {
+	for i := range int32(g.Ops.Len()) {
+		if op := g.Ops.At(i); op.Kind == cfg.Instruction && insts[op.Slot].assume {
 			op.Kind = cfg.Assume
 		}
 	}

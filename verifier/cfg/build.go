@@ -10,6 +10,7 @@ import (
 
 	"bpfls/isa"
 	"bpfls/platform"
+	"bpfls/verifier/paged"
 )
 
 // Build makes the graph of a program, or says why it has none. The first
@@ -28,17 +29,10 @@ func Build(in Input, opt Options) (*Graph, *Rejection) {
 	if opt.MaxNodes == 0 {
 		opt.MaxNodes = DefaultMaxNodes
 	}
-	insts := in.Insts
-	if insts == nil {
-		var err error
-		if insts, err = isa.DecodeUntil(in.Code, opt.Stop); err != nil {
-			if errors.Is(err, isa.ErrStopped) {
-				return nil, cancelled()
-			}
-			return nil, encodingRejection(err)
-		}
+	b := builder{g: &Graph{in: in, opt: opt}}
+	if r := b.decode(); r != nil {
+		return nil, r
 	}
-	b := builder{g: &Graph{Insts: insts, in: in, opt: opt}}
 	for _, pass := range []func() *Rejection{b.support, b.lower, b.connect, b.inline, b.assemble, b.order, b.finish} {
 		if b.work(stopEvery) {
 			return nil, cancelled()
@@ -49,6 +43,33 @@ func Build(in Input, opt Options) (*Graph, *Rejection) {
 	}
 	b.g.opt.Stop = nil
 	return b.g, nil
+}
+
+// decode decodes the program, or takes what was decoded before.
+func (b *builder) decode() *Rejection {
+	g := b.g
+	n := len(g.in.Code)
+	if g.in.Insts != nil {
+		n = len(g.in.Insts)
+	}
+	g.Insts = paged.Make[isa.Inst](n, b.work)
+	if b.stopped {
+		return cancelled()
+	}
+	for i, in := range g.in.Insts {
+		*g.Insts.At(int32(i)) = in
+	}
+	if g.in.Insts != nil {
+		return nil
+	}
+	err := isa.DecodeTo(g.in.Code, func(slot int) *isa.Inst { return g.Insts.At(int32(slot)) }, g.opt.Stop)
+	switch {
+	case errors.Is(err, isa.ErrStopped):
+		return cancelled()
+	case err != nil:
+		return encodingRejection(err)
+	}
+	return nil
 }
 
 // stopEvery is the number of nodes that are worked on between two looks at
@@ -133,8 +154,8 @@ func label(slot int32) string { return strconv.Itoa(int(slot)) }
 func (b *builder) support() *Rejection {
 	g := b.g
 	n := 2
-	for i := range g.Insts {
-		in := &g.Insts[i]
+	for i := range int32(g.Insts.Len()) {
+		in := g.Insts.At(i)
 		if in.Slots == 0 {
 			continue
 		}
@@ -143,11 +164,11 @@ func (b *builder) support() *Rejection {
 			n += 2
 		}
 	}
-	g.Ops = make([]Op, 0, n+1)
-	b.opAt = make([]int32, len(g.Insts))
-	g.Ops = append(g.Ops, Op{Kind: Entry, Slot: -1, To: -1, Contract: -1})
-	for i := range g.Insts {
-		in := &g.Insts[i]
+	g.Ops = paged.Reserve[Op](n + 1) // one for counters
+	b.opAt = make([]int32, g.Insts.Len())
+	g.Ops.Append(Op{Kind: Entry, Slot: -1, To: -1, Contract: -1})
+	for i := range int32(g.Insts.Len()) {
+		in := g.Insts.At(i)
 		if in.Slots == 0 {
 			b.opAt[i] = none
 			continue
@@ -155,10 +176,9 @@ func (b *builder) support() *Rejection {
 		if b.work(1) {
 			return cancelled()
 		}
-		slot := int32(i)
-		b.opAt[i] = int32(len(g.Ops))
-		g.Ops = append(g.Ops, Op{Inst: *in, Kind: Instruction, Slot: slot, To: -1, Contract: -1})
-		op := &g.Ops[len(g.Ops)-1]
+		slot := i
+		b.opAt[i] = int32(g.Ops.Len())
+		op := g.Ops.Append(Op{Inst: *in, Kind: Instruction, Slot: slot, To: -1, Contract: -1})
 		switch in.Kind {
 		case isa.Jump:
 			next := slot + int32(in.Slots)
@@ -169,7 +189,8 @@ func (b *builder) support() *Rejection {
 				if in.Target > next {
 					taken, falls = falls, taken
 				}
-				g.Ops = append(g.Ops, taken, falls)
+				g.Ops.Append(taken)
+				g.Ops.Append(falls)
 			}
 		case isa.Call, isa.CallBuiltin:
 			if r := b.resolve(op); r != nil {
@@ -191,8 +212,8 @@ func (b *builder) support() *Rejection {
 			}
 		}
 	}
-	b.final = int32(len(g.Ops))
-	g.Ops = append(g.Ops, Op{Kind: Final, Slot: -1, To: -1, Contract: -1})
+	b.final = int32(g.Ops.Len())
+	g.Ops.Append(Op{Kind: Final, Slot: -1, To: -1, Contract: -1})
 	if g.opt.FallOffEnd {
 		b.opAt = append(b.opAt, b.final)
 	}
@@ -207,8 +228,8 @@ func unsupported(slot int32, reason string) *Rejection {
 func (b *builder) lower() *Rejection {
 	g := b.g
 	if b.kfunc {
-		for i := range g.Ops {
-			op := &g.Ops[i]
+		for i := range int32(g.Ops.Len()) {
+			op := g.Ops.At(i)
 			if op.Kind != Instruction || op.Inst.Kind != isa.CallBTF {
 				continue
 			}
@@ -220,8 +241,8 @@ func (b *builder) lower() *Rejection {
 	if !b.pseudo {
 		return nil
 	}
-	for i := range g.Ops {
-		op := &g.Ops[i]
+	for i := range int32(g.Ops.Len()) {
+		op := g.Ops.At(i)
 		if op.Kind != Instruction || op.Inst.Kind != isa.LoadPseudo {
 			continue
 		}
@@ -256,16 +277,22 @@ func (b *builder) lower() *Rejection {
 // plain instructions.
 func (b *builder) connect() *Rejection {
 	g := b.g
-	b.succ = make([]edges, len(g.Ops))
+	b.succ = make([]edges, g.Ops.Len())
+	if b.work(stopEvery) {
+		return cancelled()
+	}
 	for i := range b.succ {
+		if b.work(1) { // fresh memory is found here, page by page
+			return cancelled()
+		}
 		b.succ[i] = edges{none, none}
 	}
 	b.succ[0][0] = 1
-	for i := range g.Ops {
+	for i := range int32(g.Ops.Len()) {
 		if b.work(1) {
 			return cancelled()
 		}
-		op := &g.Ops[i]
+		op := g.Ops.At(i)
 		if op.Kind != Instruction {
 			continue
 		}
@@ -296,8 +323,8 @@ func (b *builder) connect() *Rejection {
 			}
 			first := int32(i) + 1
 			*e = edges{first, first + 1}
-			b.succ[first][0] = b.opAt[g.Ops[first].To]
-			b.succ[first+1][0] = b.opAt[g.Ops[first+1].To]
+			b.succ[first][0] = b.opAt[g.Ops.At(first).To]
+			b.succ[first+1][0] = b.opAt[g.Ops.At(first+1).To]
 		}
 	}
 	return nil
@@ -315,8 +342,14 @@ func (b *builder) assemble() *Rejection {
 		at += n
 	}
 	g.Nodes = make([]Node, at, at+1)
+	if b.work(stopEvery) {
+		return cancelled()
+	}
 	g.succAt = make([]int32, at+1, at+2)
 	g.succ = make([]NodeID, 0, at+at/4)
+	if b.work(stopEvery) {
+		return cancelled()
+	}
 	for i := range b.frames {
 		f := &b.frames[i]
 		frame := &g.Frames[i]
@@ -326,7 +359,7 @@ func (b *builder) assemble() *Rejection {
 			base := g.Frames[f.parent].First
 			frame.Parent = f.parent
 			frame.Call = base + f.call
-			frame.Site = g.Ops[parent.body.ops[f.call]].Slot
+			frame.Site = g.Ops.At(parent.body.ops[f.call]).Slot
 			frame.Return = base + parent.body.succ[f.call][0]
 		}
 		call := 0 // next call of a body whose calls ascend
@@ -339,7 +372,7 @@ func (b *builder) assemble() *Rejection {
 			if op == b.final && i == 0 {
 				g.final = id
 			}
-			if g.Ops[op].Inst.Kind == isa.CallLocal && g.Ops[op].Kind == Instruction {
+			if g.Ops.At(op).Inst.Kind == isa.CallLocal && g.Ops.At(op).Kind == Instruction {
 				k := call
 				if k >= len(f.body.calls) || f.body.calls[k] != int32(j) {
 					k = slices.Index(f.body.calls, int32(j))
@@ -385,6 +418,9 @@ func (b *builder) order() *Rejection {
 	if g.WTO, r = newWTO(g.succAt, g.succ, b.work); r != nil {
 		return r
 	}
+	if b.work(stopEvery) {
+		return cancelled()
+	}
 	if r := g.tailCalls(); r != nil {
 		return r
 	}
@@ -392,7 +428,7 @@ func (b *builder) order() *Rejection {
 		if b.work(stopEvery) {
 			return cancelled()
 		}
-		if r := g.addCounters(); r != nil {
+		if r := g.addCounters(b.work); r != nil {
 			return r
 		}
 		g.WTO, r = newWTO(g.succAt, g.succ, b.work)
@@ -419,7 +455,13 @@ func (b *builder) connectBack() {
 	g := b.g
 	n := len(g.Nodes)
 	g.predAt = make([]int32, n+1)
+	if b.work(stopEvery) {
+		return
+	}
 	g.pred = make([]NodeID, len(g.succ))
+	if b.work(stopEvery) {
+		return
+	}
 	for _, to := range g.succ {
 		g.predAt[to+1]++
 	}
@@ -437,8 +479,9 @@ func (b *builder) connectBack() {
 	g.predAt[0] = 0
 }
 
-// addCounters puts a counter behind every head of a cycle.
-func (g *Graph) addCounters() *Rejection {
+// addCounters puts a counter behind every head of a cycle. work is told of the nodes, and
+// ends it.
+func (g *Graph) addCounters(work func(int) bool) *Rejection {
 	n := int32(len(g.Nodes))
 	heads := len(g.WTO.Cycles)
 	if int(n)+heads > g.opt.MaxNodes {
@@ -448,11 +491,14 @@ func (g *Graph) addCounters() *Rejection {
 	for i := range g.WTO.Cycles {
 		head[g.WTO.Cycles[i].Head] = true
 	}
-	counter := int32(len(g.Ops))
-	g.Ops = append(g.Ops, Op{Kind: Counter, Slot: -1, To: -1, Contract: -1})
+	counter := int32(g.Ops.Len())
+	g.Ops.Append(Op{Kind: Counter, Slot: -1, To: -1, Contract: -1})
 	to := make([]NodeID, n+1) // new number of a node
 	next := int32(0)
 	for id := range n {
+		if work(1) {
+			return cancelled()
+		}
 		to[id] = next
 		next++
 		if head[id] {
@@ -461,9 +507,18 @@ func (g *Graph) addCounters() *Rejection {
 	}
 	to[n] = next
 	nodes := make([]Node, next)
+	if work(stopEvery) {
+		return cancelled()
+	}
 	succAt := make([]int32, next+1)
+	if work(stopEvery) {
+		return cancelled()
+	}
 	succ := make([]NodeID, 0, len(g.succ)+heads)
 	for id := range n {
+		if work(1) {
+			return cancelled()
+		}
 		at := to[id]
 		nodes[at] = g.Nodes[id]
 		if head[id] {
@@ -503,7 +558,7 @@ func (b *builder) callbacks() {
 		return // no register can hold the address of one
 	}
 	g := b.g
-	n := int32(len(g.Ops))
+	n := int32(g.Ops.Len())
 	// exits[op]: an exit of the op's own function can be reached. A call gets
 	// behind itself only where its callee exits.
 	exits := make([]bool, n)
@@ -530,7 +585,7 @@ func (b *builder) callbacks() {
 	}
 	callers := make(map[int32][]int32)
 	for _, c := range b.calls {
-		if t := b.opAt[g.Ops[c].Inst.Target]; t >= 0 {
+		if t := b.opAt[g.Ops.At(c).Inst.Target]; t >= 0 {
 			callers[t] = append(callers[t], c)
 		}
 	}
@@ -543,7 +598,7 @@ func (b *builder) callbacks() {
 			if exits[p] {
 				return
 			}
-			if in := &g.Ops[p].Inst; g.Ops[p].Kind == Instruction && in.Kind == isa.CallLocal {
+			if in := &g.Ops.At(p).Inst; g.Ops.At(p).Kind == Instruction && in.Kind == isa.CallLocal {
 				if !exits[b.opAt[in.Target]] || !exits[b.succ[p][0]] {
 					return
 				}
@@ -560,7 +615,7 @@ func (b *builder) callbacks() {
 	}
 	g.callback = make([]uint8, len(b.opAt))
 	for slot, op := range b.opAt {
-		if op < 0 || g.Ops[op].Inst.Kind == isa.Exit {
+		if op < 0 || g.Ops.At(op).Inst.Kind == isa.Exit {
 			continue
 		}
 		g.callback[slot] = callbackTarget

@@ -16,42 +16,56 @@ const (
 // that it uses.
 func (b *builder) explicate() {
 	g := b.g
-	g.checks = make([]Check, 0, len(g.Ops)+16)
-	m := maker{checks: g.checks, privileged: g.in.Type != nil && g.in.Type.Privileged, stackSize: int64(g.opt.StackSize)}
+	m := maker{checks: make([]Check, 0, min(g.Ops.Len()+16, checksOfPiece)), privileged: g.in.Type != nil && g.in.Type.Privileged, stackSize: int64(g.opt.StackSize)}
 	// Obligations of calls are made once per contract.
 	type span struct{ from, n int32 }
 	ofContract := make([]span, len(g.Contracts))
 	for i := range g.Contracts {
-		from := len(m.checks)
+		from := m.start(g)
 		m.call(&g.Contracts[i])
-		ofContract[i] = span{int32(from), int32(len(m.checks) - from)}
+		ofContract[i] = span{from, m.since(g, from)}
 	}
-	for i := range g.Ops {
+	for i := range int32(g.Ops.Len()) {
 		if b.work(1) {
 			return
 		}
-		op := &g.Ops[i]
+		op := g.Ops.At(i)
 		op.Use, op.Def = registers(op, g.Contracts)
 		if op.Contract >= 0 {
 			op.checks, op.nchecks = ofContract[op.Contract].from, ofContract[op.Contract].n
 			continue
 		}
-		from := len(m.checks)
+		from := m.start(g)
 		switch op.Kind {
 		case Instruction:
 			m.instruction(&op.Inst)
 		case Counter:
 			m.add(Check{Kind: BoundedLoopCount, Reg: NoReg})
 		}
-		op.checks, op.nchecks = int32(from), int32(len(m.checks)-from)
+		op.checks, op.nchecks = from, m.since(g, from)
 	}
-	g.checks = m.checks
+	g.checks = append(g.checks, m.checks)
+}
+
+// start returns where the checks of an op or contract that are added next will be.
+func (m *maker) start(g *Graph) int32 {
+	const fewest = 32 // so many have room without growing the piece, more than any instruction has
+	if len(m.checks) > checksOfPiece-fewest {
+		g.checks = append(g.checks, m.checks)
+		m.checks = make([]Check, 0, checksOfPiece)
+	}
+	return int32(len(g.checks)*checksOfPiece + len(m.checks))
+}
+
+// since counts the checks that were added behind from, which start returned.
+func (m *maker) since(g *Graph, from int32) int32 {
+	return int32(len(g.checks)*checksOfPiece+len(m.checks)) - from
 }
 
 // maker collects proof obligations.
 type maker struct {
-	checks     []Check
-	privileged bool // pointers may be compared with numbers, stored and passed
+	checks     []Check // the last piece
+	privileged bool    // pointers may be compared with numbers, stored and passed
 	stackSize  int64
 }
 

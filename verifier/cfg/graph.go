@@ -11,10 +11,9 @@
 package cfg
 
 import (
-	"slices"
-
 	"bpfls/isa"
 	"bpfls/platform"
+	"bpfls/verifier/paged"
 )
 
 // Input is a program.
@@ -104,8 +103,13 @@ type Op struct {
 	// makes r1 to r5 unknown.
 	Use, Def uint16
 
+	// Checks from checks % checksOfPiece on, of piece checks / checksOfPiece.
 	checks, nchecks int32
 }
+
+// checksOfPiece is more than the index of a check that an op's checks begin with. Those of an
+// op are all in one piece.
+const checksOfPiece = 1 << 10
 
 // Node is a node of the graph.
 type Node struct {
@@ -128,16 +132,16 @@ type Frame struct {
 // Graph is a program's control-flow graph. It is immutable.
 type Graph struct {
 	Nodes     []Node
-	Ops       []Op
+	Ops       paged.Array[Op]
 	Frames    []Frame // sorted by prefix, as their nodes are
 	Contracts []Contract
 	WTO       *WTO
 	// Insts is the decoded program, by slot, as isa.Decode returns it.
-	Insts []isa.Inst
+	Insts paged.Array[isa.Inst]
 
 	in       Input
 	opt      Options
-	checks   []Check
+	checks   [][]Check // in pieces: see Graph.Checks
 	succ     []NodeID
 	succAt   []int32
 	pred     []NodeID
@@ -153,10 +157,10 @@ func (g *Graph) Entry() NodeID { return 0 }
 func (g *Graph) Final() NodeID { return g.final }
 
 // Op returns what the node does.
-func (g *Graph) Op(id NodeID) *Op { return &g.Ops[g.Nodes[id].Op] }
+func (g *Graph) Op(id NodeID) *Op { return g.Ops.At(g.Nodes[id].Op) }
 
 // Kind returns the kind of the node.
-func (g *Graph) Kind(id NodeID) Kind { return g.Ops[g.Nodes[id].Op].Kind }
+func (g *Graph) Kind(id NodeID) Kind { return g.Ops.At(g.Nodes[id].Op).Kind }
 
 // Frame returns the frame that the node belongs to.
 func (g *Graph) Frame(id NodeID) *Frame { return &g.Frames[g.Nodes[id].Frame] }
@@ -215,7 +219,8 @@ func (g *Graph) Checks(id NodeID) []Check {
 	if op.Kind == Instruction && op.Inst.Kind == isa.Exit && g.Nodes[id].Frame != 0 {
 		return nil // only the program's own result must be a number
 	}
-	return g.checks[op.checks : op.checks+op.nchecks]
+	from := op.checks & (checksOfPiece - 1)
+	return g.checks[op.checks/checksOfPiece][from : from+op.nchecks]
 }
 
 // ShiftMaps returns the graph of the same program with other map descriptors: all by n
@@ -225,17 +230,17 @@ func (g *Graph) ShiftMaps(n int) *Graph {
 		return g
 	}
 	c := *g
-	c.Insts, c.Ops = slices.Clone(g.Insts), slices.Clone(g.Ops)
+	c.Insts, c.Ops = g.Insts.Clone(), g.Ops.Clone()
 	shift := func(in *isa.Inst) {
 		if in.Kind == isa.LoadMapFD || in.Kind == isa.LoadMapAddress {
 			in.Imm += int64(n)
 		}
 	}
-	for i := range c.Insts {
-		shift(&c.Insts[i])
+	for i := range int32(c.Insts.Len()) {
+		shift(c.Insts.At(i))
 	}
-	for i := range c.Ops {
-		shift(&c.Ops[i].Inst)
+	for i := range int32(c.Ops.Len()) {
+		shift(&c.Ops.At(i).Inst)
 	}
 	return &c
 }

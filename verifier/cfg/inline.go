@@ -47,7 +47,7 @@ type function struct {
 
 func (b *builder) inline() *Rejection {
 	g := b.g
-	n := len(g.Ops)
+	n := g.Ops.Len()
 	if n > g.opt.MaxNodes {
 		return tooManyNodes(g.opt.MaxNodes)
 	}
@@ -63,18 +63,27 @@ func (b *builder) inline() *Rejection {
 	b.frames[0].callee = noFrames(len(b.calls))
 	il := &b.inlining
 	il.mark = make([]int32, n)
+	if b.work(stopEvery) {
+		return cancelled()
+	}
 	il.index = make([]int32, n)
+	if b.work(stopEvery) {
+		return cancelled()
+	}
 	il.ofTarget = make(map[int32]int32)
 
 	usual := true
 	for _, c := range b.calls {
-		t := b.opAt[g.Ops[c].Inst.Target]
+		if b.work(1) {
+			return cancelled()
+		}
+		t := b.opAt[g.Ops.At(c).Inst.Target]
 		if t == none {
 			usual = false // an error, to be reported in its turn
 			continue
 		}
 		f := b.function(t)
-		if f.recursive || f.firstSite <= g.Ops[c].Slot {
+		if f.recursive || f.firstSite <= g.Ops.At(c).Slot {
 			usual = false
 		}
 	}
@@ -82,8 +91,8 @@ func (b *builder) inline() *Rejection {
 		return b.inlineInOrder()
 	}
 	for _, c := range b.calls {
-		if int(b.function(b.opAt[g.Ops[c].Inst.Target]).depth)+1 > g.opt.MaxFrames {
-			return tooManyFrames(int(g.Ops[c].Slot))
+		if int(b.function(b.opAt[g.Ops.At(c).Inst.Target]).depth)+1 > g.opt.MaxFrames {
+			return tooManyFrames(int(g.Ops.At(c).Slot))
 		}
 	}
 	return b.inlineUsual()
@@ -132,7 +141,7 @@ func (b *builder) function(target int32) *function {
 			}
 			continue
 		}
-		op := &b.g.Ops[f.body.ops[f.body.calls[v.next]]]
+		op := b.g.Ops.At(f.body.ops[f.body.calls[v.next]])
 		v.next++
 		f.firstSite = min(f.firstSite, op.Slot)
 		t := b.opAt[op.Inst.Target]
@@ -209,7 +218,7 @@ func (b *builder) pristine(target int32) *body {
 }
 
 func (b *builder) isCall(op int32) bool {
-	o := &b.g.Ops[op]
+	o := b.g.Ops.At(op)
 	return o.Kind == Instruction && o.Inst.Kind == isa.CallLocal
 }
 
@@ -235,9 +244,15 @@ func (b *builder) inlineUsual() *Rejection {
 			stack = append(stack, call{parent, int32(k)})
 		}
 		slices.SortFunc(stack[from:], func(x, y call) int {
-			sx, sy := g.Ops[f.body.ops[f.body.calls[x.rank]]].Slot, g.Ops[f.body.ops[f.body.calls[y.rank]]].Slot
+			if b.work(1) {
+				return 0 // whatever the order is then
+			}
+			sx, sy := g.Ops.At(f.body.ops[f.body.calls[x.rank]]).Slot, g.Ops.At(f.body.ops[f.body.calls[y.rank]]).Slot
 			return compareDecimal(sy, sx) // the last is made first
 		})
+	}
+	if b.stopped {
+		return cancelled()
 	}
 	push(0)
 	for len(stack) > 0 {
@@ -245,7 +260,7 @@ func (b *builder) inlineUsual() *Rejection {
 		stack = stack[:len(stack)-1]
 		parent := &b.frames[c.parent]
 		call := parent.body.calls[c.rank]
-		bd := b.function(b.opAt[g.Ops[parent.body.ops[call]].Inst.Target]).body
+		bd := b.function(b.opAt[g.Ops.At(parent.body.ops[call]).Inst.Target]).body
 		if b.nodes += len(bd.ops); b.nodes > g.opt.MaxNodes {
 			return tooManyNodes(g.opt.MaxNodes)
 		}
@@ -266,7 +281,7 @@ func (b *builder) reachableOps() []bool {
 	live := make([]bool, len(b.succ))
 	live[0] = true
 	stack := []int32{0}
-	for len(stack) > 0 {
+	for len(stack) > 0 && !b.work(1) {
 		op := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
 		for _, s := range b.succ[op] {
@@ -338,7 +353,7 @@ func (o *ordered) expand(caller, rank int32) *Rejection {
 	g := b.g
 	parent := b.frames[caller]
 	call := parent.body.calls[rank]
-	op := &g.Ops[parent.body.ops[call]]
+	op := g.Ops.At(parent.body.ops[call])
 	if int(parent.depth)+1 > g.opt.MaxFrames {
 		return tooManyFrames(int(op.Slot))
 	}
@@ -442,7 +457,7 @@ func (o *ordered) copy(caller place, prefix string, call *Op) (*body, *Rejection
 func (o *ordered) isFinal(p place) bool { return p.frame == 0 && p.index == o.b.final }
 
 func (o *ordered) opLabel(op int32) string {
-	x := &o.b.g.Ops[op]
+	x := o.b.g.Ops.At(op)
 	if x.Kind == Assume {
 		return label(x.Slot) + ":" + label(x.To)
 	}

@@ -30,7 +30,7 @@ type Stats struct {
 // Count counts the nodes of a graph. Build it with UnreachableCalls, or the
 // counts lack the copies that PREVAIL makes for calls in unreachable code.
 func Count(g *Graph) Stats {
-	s := Stats{Slots: len(g.Insts), Nodes: len(g.Nodes)}
+	s := Stats{Slots: g.Insts.Len(), Nodes: len(g.Nodes)}
 	for id := range NodeID(len(g.Nodes)) {
 		if len(g.Predecessors(id)) > 1 {
 			s.Joins++

@@ -1,6 +1,10 @@
 package cfg
 
-import "math"
+import (
+	"math"
+
+	"bpfls/verifier/paged"
+)
 
 // WTO is a weak topological order of the nodes that are reachable from the
 // entry (Bourdoncle, "Efficient chaotic iteration strategies with widenings",
@@ -78,7 +82,10 @@ func newWTO(succAt []int32, succ []NodeID, work func(int) bool) (*WTO, *Rejectio
 		dfn  int32 // depth-first number; 0: not visited
 		head int32 // smallest number that can be reached; 0: not known
 	}
-	vertices := make([]vertex, n)
+	vertices := paged.Make[vertex](n, work)
+	if work(0) {
+		return nil, cancelled()
+	}
 	tasks := make([]uint32, 0, 64)
 	stack := make([]NodeID, 0, 64)
 	var ends []int32 // of open cycles
@@ -90,7 +97,7 @@ func newWTO(succAt []int32, succ []NodeID, work func(int) bool) (*WTO, *Rejectio
 	visit := func(v NodeID) {
 		list := succ[succAt[v]:succAt[v+1]]
 		for i := len(list) - 1; i >= 0; i-- {
-			if vertices[list[i]].dfn == 0 {
+			if vertices.At(list[i]).dfn == 0 {
 				tasks = append(tasks, uint32(list[i])*kinds+enter)
 			}
 		}
@@ -103,7 +110,7 @@ func newWTO(succAt []int32, succ []NodeID, work func(int) bool) (*WTO, *Rejectio
 		task := tasks[len(tasks)-1]
 		tasks = tasks[:len(tasks)-1]
 		v := NodeID(task / kinds)
-		x := &vertices[v]
+		x := vertices.At(v)
 		if steps&1023 == 1023 && work(1024) {
 			return nil, cancelled()
 		}
@@ -123,7 +130,7 @@ func newWTO(succAt []int32, succ []NodeID, work func(int) bool) (*WTO, *Rejectio
 		case leave:
 			head, loop := x.dfn, false
 			for _, s := range succ[succAt[v]:succAt[v+1]] {
-				y := &vertices[s]
+				y := vertices.At(s)
 				least := y.dfn
 				if y.head != 0 && y.dfn != unnumbered {
 					least = y.head
@@ -146,7 +153,7 @@ func newWTO(succAt []int32, succ []NodeID, work func(int) bool) (*WTO, *Rejectio
 				continue
 			}
 			for top != v {
-				vertices[top] = vertex{}
+				*vertices.At(top) = vertex{}
 				top = stack[len(stack)-1]
 				stack = stack[:len(stack)-1]
 			}
@@ -162,23 +169,37 @@ func newWTO(succAt []int32, succ []NodeID, work func(int) bool) (*WTO, *Rejectio
 		}
 	}
 	w.Order = order[at:]
-	w.arrange(n, at)
+	if !w.arrange(n, at, work) {
+		return nil, cancelled()
+	}
 	return w, nil
 }
 
 // arrange sorts the cycles, which were found from the last to the first, nests
-// them and finds the innermost one around each node.
-func (w *WTO) arrange(n int, shift int32) {
+// them and finds the innermost one around each node; false: work ended it.
+func (w *WTO) arrange(n int, shift int32, work func(int) bool) bool {
 	for i, j := 0, len(w.Cycles)-1; i < j; i, j = i+1, j-1 {
 		w.Cycles[i], w.Cycles[j] = w.Cycles[j], w.Cycles[i]
 	}
 	w.Position = make([]int32, n)
+	if work(stopEvery) {
+		return false
+	}
 	w.Component = make([]int32, n)
+	if work(stopEvery) {
+		return false
+	}
 	for i := range w.Component {
+		if i&1023 == 1023 && work(1024) {
+			return false
+		}
 		w.Position[i], w.Component[i] = -1, -1
 	}
 	current, next := int32(-1), 0
 	for i, v := range w.Order {
+		if i&1023 == 1023 && work(1024) {
+			return false
+		}
 		for current >= 0 && w.Cycles[current].End == int32(i) {
 			w.Cycles[current].Next = int32(next)
 			current = w.Cycles[current].Parent
@@ -199,4 +220,5 @@ func (w *WTO) arrange(n int, shift int32) {
 		w.Cycles[current].Next = int32(next)
 		current = w.Cycles[current].Parent
 	}
+	return true
 }
