@@ -146,6 +146,44 @@ func TestAccess(t *testing.T) {
 	}
 }
 
+// TestExpand replaces macros and counts what the text then does.
+func TestExpand(t *testing.T) {
+	f := parse(`#define BYTE(p, n) ((p)[n])
+#define PAIR(p) (BYTE(p, 4) ^ BYTE(p, \
+    9))
+#define SELF(x) SELF(x) + 1
+#define ADD(map, n) do { long *v_ = lookup(&(map)); *v_ += (n); } while (0)
+#define BOTH(a, b) (a)->x = 1; (b)->y[0].z = (a)->w
+#define NONE() (*start())
+`)
+	for _, test := range []struct {
+		text, want           string
+		reads, writes, calls int
+	}{
+		{"return PAIR(data + 1);", "return ((( data + 1 )[ 4 ])^(( data + 1 )[ 9 ]));", 2, 0, 0},
+		{"SELF(2)", "SELF( 2 )+ 1", 0, 0, 1},
+		{"ADD(m, 1)", "do { long * v_ = lookup (&( m )); * v_ += ( 1 ); } while ( 0 )", 1, 1, 1},
+		{"BOTH(v, w)", "( v )-> x = 1 ; ( w )-> y [ 0 ]. z =( v )-> w", 1, 2, 0},
+		{"NONE()", "(* start ())", 1, 0, 1},
+		{"x = f(a)->b + &p->c - *(u32 *)(q + 4); (*n)++", "x = f ( a )-> b +& p -> c -*( u32 *)( q + 4 );(* n )++", 3, 1, 1},
+		{"return BYTE(data, 1", "return BYTE ( data , 1", 0, 0, 1},
+	} {
+		got := Expand(test.text, f.Macro)
+		if blank := strings.NewReplacer(" ", ""); blank.Replace(got) != blank.Replace(test.want) {
+			t.Errorf("%s: %s, want %s", test.text, got, test.want)
+		}
+		g := Scan(position.New([]byte(got)))
+		if r, w, c := g.Accesses(false), g.Accesses(true), g.Calls(); r != test.reads || w != test.writes || c != test.calls {
+			t.Errorf("%s: %d reads, %d writes, %d calls; want %d, %d, %d", got, r, w, c, test.reads, test.writes, test.calls)
+		}
+	}
+	// What a macro repeats without end is cut off.
+	f = parse("#define D(x) x x x x x x x x\n")
+	if n := len(Expand(strings.Repeat("D(", 12)+"a"+strings.Repeat(")", 12), f.Macro)); n > mostExpanded {
+		t.Errorf("an expansion of %d bytes", n)
+	}
+}
+
 // FuzzParse reads any text: every statement lies in its parent, spans are in the text.
 func FuzzParse(f *testing.F) {
 	for _, pattern := range []string{"../repair/testdata/*.[ch]", "../examples/*.[ch]"} {
@@ -156,7 +194,7 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	}
-	for _, s := range []string{"", "{", "f(){", "int f(){if(", "int f(){do", "int f(){for(;;)", "#define", "'", "f(){x:}", "int a[", "f(){if(1)else", "f(){}}", "int f(){case"} {
+	for _, s := range []string{"", "{", "f(){", "int f(){if(", "int f(){do", "int f(){for(;;)", "#define", "'", "f(){x:}", "int a[", "f(){if(1)else", "f(){}}", "int f(){case", "#define a(x) x x\na(a(a))", "*p->q[1]++"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
@@ -187,6 +225,11 @@ func FuzzParse(f *testing.F) {
 			p.Call(i, func(name string) bool { return p.Macros[name] })
 			p.LoopKeyword(i)
 			p.StatementEnd(i)
+		}
+		p.Accesses(true)
+		p.Calls()
+		if n := len(Expand(string(text), p.Macro)); n > mostExpanded {
+			t.Fatalf("an expansion of %d bytes", n)
 		}
 	})
 }

@@ -123,6 +123,7 @@ type explainer struct {
 	scoped map[int][]*elfbpf.Scope        // by slot
 	relocs map[string][]elfbpf.Relocation // by section
 	names  *Namer                         // made when first asked
+	failed map[lineColumn][]*unproven     // see failing
 }
 
 // source returns the text of a file of line information, or nil.

@@ -33,6 +33,7 @@ type checkID struct {
 // rest as consequences.
 func (e *explainer) findings() []Finding {
 	all := e.unproven()
+	e.failed = e.failing(all)
 	var out []Finding
 	belongs := map[checkID]int{}    // the finding that a check became or follows from
 	expression := map[checkID]int{} // the same without the path: inlined copies share their C expression
@@ -68,7 +69,8 @@ func (e *explainer) findings() []Finding {
 			continue
 		}
 		d.place, d.excerpt, d.text = d.underlined()
-		if j, ok := places[d.spot()]; ok && d.place.Column < d.place.EndColumn {
+		at := d.spot()
+		if j, ok := places[at]; ok && d.place.Column < d.place.EndColumn {
 			// Another copy of the expression, or another part of it.
 			belongs[u.id], expression[here] = j, j
 			e.anotherCall(&out[j], u.point)
@@ -76,7 +78,7 @@ func (e *explainer) findings() []Finding {
 		}
 		f := d.finding()
 		n := len(out)
-		roots[d.because], belongs[u.id], expression[here], places[d.spot()] = n, n, n, n
+		roots[d.because], belongs[u.id], expression[here], places[at] = n, n, n, n
 		wrong[[2]int{u.id.slot, int(u.check.Reg)}] = n
 		out = append(out, f)
 	}
@@ -200,9 +202,12 @@ type spot struct {
 	place Range
 	mode  verifier.AccessMode
 	types verifier.TypeSet
+	nth   int // of the macro that is used there
 }
 
-func (d *describer) spot() spot { return spot{d.code, d.place, d.u.check.Mode, d.value.Types} }
+func (d *describer) spot() spot {
+	return spot{d.code, d.place, d.u.check.Mode, d.value.Types, d.nth()}
+}
 
 // anotherCall relates a finding to the inlined call through which the same expression
 // fails at another point.

@@ -105,7 +105,7 @@ type Fix struct {
 	// Inputs is the number of those inputs; fewer than 1,000 where few were found that
 	// the program handles safely.
 	Inputs int
-	Edits    []Edit // of different places, in order
+	Edits  []Edit // of different places, in order
 }
 
 // Edit replaces a range of a source by a text. An empty range inserts.
