@@ -295,7 +295,7 @@ func (c *compilation) prepare() ([]string, error) {
 			args = append(args, "-idirafter", dir)
 		}
 	}
-	if c.dirty {
+	if c.dirty && !olderDWARF(args) {
 		// The source lines in .BTF come from the disk, unless the debug
 		// information has the sources.
 		if c.clang.Major < 14 {
@@ -317,6 +317,18 @@ func (c *compilation) prepare() ([]string, error) {
 		"-fno-crash-diagnostics", "-fno-color-diagnostics", "-fno-caret-diagnostics",
 		"-c", c.req.Path, "-o", filepath.Join(c.temp, tempObject),
 	), nil
+}
+
+// olderDWARF reports whether flags ask for a version of DWARF that cannot hold sources.
+// The last one counts.
+func olderDWARF(flags []string) bool {
+	older := false
+	for _, f := range flags {
+		if version, ok := strings.CutPrefix(f, "-gdwarf-"); ok {
+			older = version == "2" || version == "3" || version == "4"
+		}
+	}
+	return older
 }
 
 // writeSystem gives a directory that is searched last, "" if none is needed. C

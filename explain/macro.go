@@ -33,7 +33,8 @@ func (d *describer) nth() int {
 			before++
 		}
 	}
-	if all < 2 || all > d.expressionsOfMacro(at.File, at.Line, at.Column) {
+	// Of a structure that is copied in several steps no part has a name.
+	if all < 2 || d.object() == "" && !isCall(d.in) || all > d.expressionsOfMacro(at.File, at.Line, at.Column) {
 		return 0
 	}
 	return before

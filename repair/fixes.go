@@ -55,7 +55,7 @@ func (w *worker) candidates() []candidate {
 	}
 	switch w.finding.Code {
 	case "BPF-packet-bounds", "BPF-map-value-bounds", "BPF-stack-bounds", "BPF-memory-bounds", "BPF-size-argument":
-		out = append(out, w.barriers()...)
+		out = append(w.narrowed(), append(out, w.barriers()...)...)
 	}
 	var unique []candidate
 	seen := map[string]bool{}

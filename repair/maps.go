@@ -144,10 +144,10 @@ func (w *worker) sizeOfMap() []candidate {
 			}
 			if st != nil && d.Pointers == 0 && len(st.Declarations) == 1 {
 				out = append(out, candidate{"give " + f.Str(d.Name) + " the type of the map's " + member + "s, " + have,
-					Change{Edits: []explain.Edit{w.replace(w.path, d.Type, have)}}})
+					Change{Edits: []explain.Edit{w.replace(w.path, d.Type, have)}, other: true}})
 			}
 			out = append(out, candidate{"make the " + member + "s of " + g.Str(def.Name) + " as large as " + f.Str(d.Name) + ": " + typ,
-				Change{Edits: []explain.Edit{w.replace(path, t, typ)}}})
+				Change{Edits: []explain.Edit{w.replace(path, t, typ)}, other: true}})
 		}
 	}
 	return out

@@ -2,11 +2,13 @@ package repair
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	"bpfls/csource"
 	"bpfls/explain"
+	"bpfls/verifier"
 )
 
 // end is an expression for the end of the packet, as a function spells it.
@@ -115,18 +117,12 @@ func (w *worker) packetChecks() []candidate {
 	} else {
 		added = append(added, raised...)
 	}
-	// The access is in a function that was inlined: its callers check.
-	name := w.file.Str(w.fn.Name)
-	for _, g := range w.file.Functions {
-		if g == w.fn {
-			continue
-		}
-		for i := g.Body.First; i <= g.Last; i++ {
-			if w.file.Is(i, name) && w.file.Is(i+1, "(") {
-				if st := g.StmtAt(csource.Span{First: i, Last: i}); st != nil {
-					added = append(added, w.raise(g, st)...)
-				}
-			}
+	// The access is in a function that is called: the program checks, or those between.
+	functions := slices.Clone(w.file.Functions)
+	slices.SortStableFunc(functions, func(a, b *csource.Function) int { return w.programs(b) - w.programs(a) })
+	for _, g := range functions {
+		if st := w.calling(g); g != w.fn && st != nil {
+			added = append(added, w.raise(g, st)...)
 		}
 	}
 	// A loop whose condition reads the packet.
@@ -140,6 +136,31 @@ func (w *worker) packetChecks() []candidate {
 		}
 	}
 	return added
+}
+
+// programs is 1 for the program's own function and 0 for others.
+func (w *worker) programs(g *csource.Function) int {
+	if w.file.Str(g.Name) == w.s.Report.Function {
+		return 1
+	}
+	return 0
+}
+
+// calling is the statement of a function that calls the function of the finding; of the
+// program's, which may call it through others, otherwise the last one.
+func (w *worker) calling(g *csource.Function) *csource.Stmt {
+	name := w.file.Str(w.fn.Name)
+	for i := g.Body.First; i <= g.Last; i++ {
+		if w.file.Is(i, name) && w.file.Is(i+1, "(") {
+			if st := g.StmtAt(csource.Span{First: i, Last: i}); st != nil {
+				return st
+			}
+		}
+	}
+	if n := len(g.Body.List); w.programs(g) > 0 && n > 0 {
+		return g.Body.List[n-1]
+	}
+	return nil
 }
 
 // conditions are C expressions that are true where the access leaves the packet.
@@ -316,6 +337,7 @@ func (w *worker) raise(fn *csource.Function, before *csource.Stmt) []candidate {
 	if size := w.state.PacketSize(); !size.LoInf {
 		have = size.Lo
 	}
+	hi = max(hi, w.furthest())
 	delta := hi + 1 - have
 	if delta <= 0 || delta > 9000 || have <= 0 {
 		return nil
@@ -336,6 +358,31 @@ func (w *worker) raise(fn *csource.Function, before *csource.Stmt) []candidate {
 		return true
 	})
 	return out
+}
+
+// furthest is the last byte of the packet that copies of the finding's expression were
+// not proven to find, as far as bounds of it are known.
+func (w *worker) furthest() int64 {
+	at, ok := w.s.Program.Line(w.point.Slot)
+	if !ok || at.Line == 0 {
+		return 0
+	}
+	last := int64(0)
+	for _, c := range w.s.Result.Unproven() {
+		l, ok := w.s.Program.Line(c.Point.Slot)
+		k := &c.Status.Check
+		if !ok || l.File != at.File || l.Line != at.Line || l.Column != at.Column || k.Reg < 0 || k.Other >= 0 {
+			continue
+		}
+		st := w.s.Result.Before(c.Point)
+		if st == nil || st.Bottom() {
+			continue
+		}
+		if v := st.Register(int(k.Reg)); v.Types == verifier.TypePacket && finite(v.Offset) {
+			last = max(last, v.Offset.Hi+int64(k.Offset)+int64(max(k.Width, 1))-1)
+		}
+	}
+	return last
 }
 
 // raised makes a comparison with the packet's end demand delta more bytes.

@@ -43,6 +43,10 @@ type Subject struct {
 type Change struct {
 	Edits []explain.Edit // of sources, in no particular order, not overlapping
 	Flags []string       // further flags of the compiler, behind all others
+	// other: where bytes were read that were never written, the programs are about other
+	// bytes with the change than those that happened to be there: what they do then is
+	// nothing to compare with.
+	other bool
 }
 
 // Judged is what became of all programs of a source with a change.

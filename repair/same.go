@@ -18,7 +18,7 @@ const safeInputs = 1000
 // the original handled safely: it returns the same and leaves the same packet and
 // maps. inputs is how many there were: fewer than safeInputs where the original handles
 // few or none.
-func (w *worker) same(ctx context.Context, changed *Subject) (same bool, inputs int, err error) {
+func (w *worker) same(ctx context.Context, changed *Subject, other bool) (same bool, inputs int, err error) {
 	before, after := newRunner(w.s), newRunner(changed)
 	if before == nil || after == nil || w.s.Report.Verdict == "rejected" {
 		return true, 0, nil
@@ -28,7 +28,7 @@ func (w *worker) same(ctx context.Context, changed *Subject) (same bool, inputs 
 		slot = w.finding.Instruction
 	}
 	same, inputs, err = w.agree(ctx, before.explore(slot), after)
-	if err != nil || !same || inputs > 0 {
+	if err != nil || !same || inputs > 0 || other {
 		return same, inputs, err
 	}
 	// Bytes of the stack that were never written stop every run: what does the program

@@ -145,7 +145,7 @@ func (w *worker) try(ctx context.Context, c candidate) (refusal, error) {
 	if v := changed.Report.Verdict; v == "unknown" || v == "rejected" && w.s.Report.Verdict != "rejected" {
 		return refusal{why: "it cannot be judged"}, nil
 	}
-	same, n, err := w.same(ctx, changed)
+	same, n, err := w.same(ctx, changed, c.change.other)
 	if err == nil && !same {
 		return refusal{why: "the program does something else on an input that it handled safely"}, nil
 	}

@@ -79,9 +79,72 @@ func TestPrograms(t *testing.T) {
 	if total := count["windows"] + count["linux"]; total < 120 || count["windows"] < 40 || count["linux"] < 40 {
 		t.Errorf("there are %d programs for Windows and %d for Linux; want 120, and 40 of each", count["windows"], count["linux"])
 	}
+	checkFixes(t, archives, func(i int) (string, []*explain.Program) { return results[i].platform, results[i].programs })
 	for _, page := range findings.Pages() {
 		if page.Before != nil && codes[page.Code] == 0 {
 			t.Errorf("no program of testdata/programs has a finding %s", page.Code)
+		}
+	}
+}
+
+// fixClasses are the kinds of fixes, by how their titles begin; each is verified in a
+// program for each platform.
+var fixClasses = map[string][]string{
+	"a check of the packet's length": {"check the packet's length", "raise the check"},
+	"a check for null":               {"check value for null", "check e for null"},
+	"initialisation":                 {"set count to zero", "set value to zero", "set format to zero", "set key to zero"},
+	"zeros in padding":               {"set all bytes of"},
+	"a bound of an index":            {"check that ctx->process_id is below", "check that ctx->rx_queue_index is below"},
+	"a mask of an index":             {"keep the index below"},
+	"pointers loaded again":          {"load the packet's pointers again"},
+	"a check of all bits":            {"compare all bits of"},
+	"optimisation":                   {"compile with -O2"},
+	"the type of a map":              {"make programs a map of type"},
+	"the size of a map's keys":       {"make the keys of"},
+	"the hook's declaration":         {"name the section after"},
+}
+
+// checkFixes looks for each kind of fix, and for each reason to refuse one.
+func checkFixes(t *testing.T, archives []string, result func(int) (string, []*explain.Program)) {
+	refusals := []string{"the finding stays", "a new finding comes", "does something else on an input that it handled safely"}
+	seen, refused, fixed := map[string]bool{}, map[string]bool{}, 0
+	for i := range archives {
+		platform, programs := result(i)
+		has := false
+		for _, p := range programs {
+			for _, f := range p.Findings {
+				for _, fix := range f.Evidence.Fixes {
+					has = true
+					for class, titles := range fixClasses {
+						if slices.ContainsFunc(titles, func(title string) bool { return strings.HasPrefix(fix.Title, title) }) {
+							seen[class+" on "+platform] = true
+						}
+					}
+				}
+				for _, r := range refusals {
+					if strings.Contains(f.Evidence.NoFix, r) {
+						refused[r] = true
+					}
+				}
+			}
+		}
+		if has {
+			fixed++
+		}
+	}
+	if fixed < 30 {
+		t.Errorf("%d archives have a fix, want 30", fixed)
+	}
+	for class := range fixClasses {
+		for _, platform := range []string{"windows", "linux"} {
+			if !seen[class+" on "+platform] {
+				t.Errorf("no program for %s is mended by %s", platform, class)
+			}
+		}
+	}
+	for _, r := range refusals {
+		if !refused[r] {
+			t.Errorf("no change is refused because %s", r)
 		}
 	}
 }
@@ -380,11 +443,13 @@ func (c *programCase) goldenEdits(b *strings.Builder, edits []explain.Edit) {
 				before, after = before[1:], after[1:]
 				continue
 			}
-			// To the next line that both have; one that says something, if there is one.
+			// To the next line that both have, and the one behind it.
 			n, m := len(before), len(after)
 			for i := range before {
-				if j := slices.Index(after, before[i]); j >= 0 && i+j < n+m && len(strings.TrimSpace(before[i])) > 1 {
-					n, m = i, j
+				for j := range after {
+					if i+j < n+m && before[i] == after[j] && (i+1 == len(before)) == (j+1 == len(after)) && (i+1 == len(before) || before[i+1] == after[j+1]) {
+						n, m = i, j
+					}
 				}
 			}
 			fmt.Fprintf(b, "      %s:%d\n", c.show(path), strings.Count(string(text), "\n")+2-len(before))
