@@ -3,6 +3,7 @@ package verifier
 import (
 	"context"
 	"errors"
+	"reflect"
 	"runtime"
 	"testing"
 	"time"
@@ -104,6 +105,39 @@ func TestPrepareIsCancelled(t *testing.T) {
 	}
 	if err := res.Prepare(context.Background()); err != nil || res.analysis.on == nil {
 		t.Errorf("it was not made at last: %v", err)
+	}
+}
+
+// TestCancelledRunLeavesNothing: wherever the run behind failures was cancelled, the next one
+// finds what it would have found without that.
+func TestCancelledRunLeavesNothing(t *testing.T) {
+	in := shapedInput(failing(300))
+	prepared := func(cancelAt int) (unproven []Unproven, looks int) {
+		res, err := Analyze(context.Background(), in, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if cancelAt > 0 {
+			res.analysis.goOn(func() bool { looks++; return looks >= cancelAt })
+			if looks >= cancelAt && res.analysis.on != nil {
+				t.Errorf("cancelled at look %d: the run was kept", cancelAt)
+			}
+			res.analysis.on = nil
+		}
+		if err := res.Prepare(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		return res.Unproven(), looks
+	}
+	want, _ := prepared(0)
+	_, looks := prepared(1 << 30)
+	if len(want) == 0 || looks < 5 {
+		t.Fatalf("%d checks not proven, %d looks", len(want), looks)
+	}
+	for at := 1; at <= looks; at++ {
+		if got, _ := prepared(at); !reflect.DeepEqual(got, want) {
+			t.Errorf("cancelled at look %d of %d, then: %v, want %v", at, looks, got, want)
+		}
 	}
 }
 
