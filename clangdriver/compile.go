@@ -165,12 +165,13 @@ func (c *compilation) setDir() {
 // be the one that clang read.
 func (c *compilation) run(ctx context.Context) (out *Output, changed []string, err error) {
 	c.setDir()
-	c.temp, err = os.MkdirTemp(c.d.TempDir, "bpfls-clang-")
+	temp, err := newTempDir(c.d.TempDir, tempClang)
 	if err != nil {
 		return nil, nil, tempError(err)
 	}
+	c.temp = temp.path
 	defer func() {
-		if e := os.RemoveAll(c.temp); e != nil && err == nil {
+		if e := temp.remove(); e != nil && err == nil {
 			err = tempError(e)
 		}
 	}()

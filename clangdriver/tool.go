@@ -80,13 +80,14 @@ type Linked struct {
 
 // Link makes one object of several, as `bpftool gen object` does: functions and variables
 // that one declares and another defines become one. DWARF is lost, line information and
-// types stay. TempDir is where its files are made; empty: os.TempDir().
-func Link(ctx context.Context, tempDir string, list []Linked) ([]byte, error) {
-	dir, err := os.MkdirTemp(tempDir, "bpfls-link-")
+// types stay. The directory of its files is made in parent; empty: os.TempDir().
+func Link(ctx context.Context, parent string, list []Linked) ([]byte, error) {
+	temp, err := newTempDir(parent, tempLink)
 	if err != nil {
 		return nil, tempError(err)
 	}
-	defer os.RemoveAll(dir)
+	defer temp.remove()
+	dir := temp.path
 	out := filepath.Join(dir, "linked.o")
 	args := []string{"gen", "object", out}
 	for i, l := range list {

@@ -55,6 +55,7 @@ func (c *lspCmd) Run(p *cli.Program) error {
 	}
 	compiler := &clangdriver.Driver{PrecompiledDir: cacheDir("precompiled")}
 	defer compiler.Close()
+	go compiler.RemoveAbandoned()
 	opt := session.Options{Compiler: compiler}
 	if dir := cacheDir("reports"); dir != "" {
 		reports := diskcache.NewStore(dir, identity())
