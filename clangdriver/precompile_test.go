@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"bpfls/diskcache"
+
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -177,6 +179,69 @@ func TestPrecompiledDamaged(t *testing.T) {
 			if diff := cmp.Diff(plain, got); diff != "" {
 				t.Errorf("%s %s: %s", file, name, diff)
 			}
+		}
+	}
+}
+
+// TestPrecompiledOfOtherHeaders puts a precompiled header of other headers in another's
+// place, which clang takes without a word: nothing but the digest tells.
+func TestPrecompiledOfOtherHeaders(t *testing.T) {
+	dir := folder(t, precompiledSource)
+	req := Request{Path: filepath.Join(dir, "a.c"), Platform: PlatformLinux}
+	d := &Driver{PrecompiledDir: t.TempDir(), precompileAll: true}
+	made := func() (file string, pch []byte) {
+		t.Helper()
+		compileWith(t, d, req)
+		d.WaitPrecompiled()
+		file = filepath.Join(d.PrecompiledDir, d.made()[0], precompiledFile)
+		pch, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return file, pch
+	}
+	_, other := made()
+	edit("types.h", "PASS = 2", "PASS = 7")(t, dir, &req)
+	file, pch := made()
+	if bytes.Equal(pch, other) {
+		t.Fatal("the precompiled header was not made anew")
+	}
+	plain := compileWith(t, &Driver{}, req)
+	reader := &Driver{PrecompiledDir: d.PrecompiledDir}
+	reader.Close() // it makes none
+	for what, content := range map[string][]byte{"other headers": other, "its own headers": pch} {
+		if err := os.WriteFile(file, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		// That it would be taken: the digest says that it is the right one.
+		info := filepath.Join(filepath.Dir(file), precompiledInfoFile)
+		right, err := os.ReadFile(info)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var lying precompiledInfo
+		if err := lying.decode(right); err != nil {
+			t.Fatal(err)
+		}
+		lying.Digest = diskcache.Digest(content)
+		data, err := lying.encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, test := range map[string]struct {
+			info []byte
+			same bool
+		}{"the digest is the header's": {data, what == "its own headers"}, "the digest is what it was": {right, true}} {
+			if err := os.WriteFile(info, test.info, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			got := compileWith(t, reader, req)
+			if same := bytes.Equal(got.Object, plain.Object); same != test.same {
+				t.Errorf("%s, %s: the object is that of a compilation without: %v, want %v", what, name, same, test.same)
+			}
+		}
+		if err := os.WriteFile(info, right, 0o600); err != nil {
+			t.Fatal(err)
 		}
 	}
 }
