@@ -23,6 +23,8 @@ import (
 	"go.lsp.dev/jsonrpc2"
 	"go.lsp.dev/protocol"
 	"go.lsp.dev/uri"
+
+	"bpfls/diskcache"
 )
 
 var faultSeed = flag.Uint64("fault.seed", 0, "the seed of the fault tests; 0: a new one")
@@ -259,10 +261,11 @@ func heavyWithHeader(read int) string { return "#include \"limit.h\"\n" + heavy(
 
 func limitHeader(n int) string { return fmt.Sprintf("#define CHECKED %d\n", n) }
 
-// big is a header that takes clang so long that a precompiled one is made of it.
+// big is a header that takes clang so long that a precompiled one is made of it. The number
+// is no macro's: of those clang would read the digits in big.h as it is now.
 func big(n int) string {
 	var b strings.Builder
-	b.WriteString(limitHeader(n))
+	fmt.Fprintf(&b, "enum { CHECKED = %d };\n", n)
 	for i := range 12_000 {
 		fmt.Fprintf(&b, "struct s%d { int a, b; struct s%d *next; };\n", i, max(0, i-1))
 	}
@@ -348,15 +351,20 @@ func diskFull(t *testing.T, e *editor, _ *rand.Rand) {
 	e.save("a.bpf.c")
 }
 
-// precompiled has a file compiled until there is a precompiled header that is not the one
-// before.
-func (e *editor) precompiled(t *testing.T, before []byte, again func(string)) (file string, data []byte) {
+// precompiled has a file compiled until there is a precompiled header of a text of big.h.
+func (e *editor) precompiled(t *testing.T, header string, again func(string)) (file string, data []byte) {
 	t.Helper()
 	for deadline := time.Now().Add(patience()); ; time.Sleep(50 * time.Millisecond) {
 		again("nothing else happened")
-		files, _ := filepath.Glob(filepath.Join(e.cache, "bpfls", "precompiled", "*", "preamble.pch"))
+		files, _ := filepath.Glob(filepath.Join(e.cache, "bpfls", "precompiled", "[^.]*", "preamble.pch"))
 		for _, file := range files {
-			if data, err := os.ReadFile(file); err == nil && !bytes.Equal(data, before) && !strings.Contains(file, ".new-") {
+			data, err := os.ReadFile(file)
+			info, infoErr := os.ReadFile(strings.TrimSuffix(file, ".pch") + ".json")
+			if err != nil || infoErr != nil {
+				continue
+			}
+			// It names the digests of both.
+			if bytes.Contains(info, []byte(diskcache.Digest(data))) && bytes.Contains(info, []byte(diskcache.Digest([]byte(header)))) {
 				return file, data
 			}
 		}
@@ -378,7 +386,7 @@ func damagedCache(t *testing.T, e *editor, random *rand.Rand) {
 			return s.State == "verified" && *s.Version == e.buffers[e.path("a.bpf.c")].version()
 		})
 	}
-	file, data := e.precompiled(t, nil, again)
+	file, data := e.precompiled(t, big(14), again)
 	info, err := os.ReadFile(strings.TrimSuffix(file, ".pch") + ".json")
 	if err != nil {
 		t.Fatal(err)
@@ -408,9 +416,9 @@ func damagedCache(t *testing.T, e *editor, random *rand.Rand) {
 		t.Fatal(err)
 	}
 	e.write("big.h", big(30))
-	_, wrong := e.precompiled(t, data, again)
+	_, wrong := e.precompiled(t, big(30), again)
 	e.write("big.h", big(14))
-	e.precompiled(t, wrong, again) // the header is the first again
+	e.precompiled(t, big(14), again) // the header is the first again
 	for deadline := time.Now().Add(patience()); ; time.Sleep(20 * time.Millisecond) {
 		if left, _ := filepath.Glob(filepath.Join(e.temp, "*")); len(left) == 0 || time.Now().After(deadline) {
 			break // nothing is made in the background that would replace it

@@ -149,7 +149,7 @@ func (w *world) path(name string) string {
 	return filepath.Join(w.dir, name)
 }
 
-var limit = regexp.MustCompile(`(?m)^#define CHECKED (\d+)`)
+var limit = regexp.MustCompile(`(?m)^(?:#define CHECKED|enum \{ CHECKED =) (\d+)`)
 
 // write writes a file of the workspace.
 func (w *world) write(name, text string) {
