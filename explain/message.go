@@ -197,7 +197,58 @@ func (d *describer) reach() (lo, hi int64, exact, known bool) {
 		width = size.Hi
 		exact = exact && !size.LoInf && size.Lo == size.Hi
 	}
-	return off.Lo + int64(c.Offset), off.Hi + int64(c.Offset) + max(width, 1) - 1, exact, true
+	lo, hi = off.Lo+int64(c.Offset), off.Hi+int64(c.Offset)+max(width, 1)-1
+	if exact && c.Other < 0 {
+		lo, hi = d.together(lo, hi)
+	}
+	return lo, hi, exact, true
+}
+
+// together adds to the bytes of a load or store those that others load or store of the
+// same expression and right beside it: what is not aligned is taken in pieces.
+func (d *describer) together(lo, hi int64) (int64, int64) {
+	at, ok := d.Program.Line(d.u.point.Slot)
+	base, access := pointerRegister(d.in)
+	if !ok || at.Line == 0 || !access || !isMember(d.text) {
+		return lo, hi // elements may be read in turns of a loop
+	}
+	const near = 24 // instructions
+	from, to := max(d.u.point.Slot-near, 0), min(d.u.point.Slot+near, len(d.insts)-1)
+	copy := d.copyOf(d.u.point.Slot, "")
+	for grown := true; grown; {
+		grown = false
+		for slot := from; slot <= to; slot++ {
+			in := d.insts[slot]
+			l, ok := d.Program.Line(slot)
+			if reg, loads := pointerRegister(in); !ok || l.File != at.File || l.Line != at.Line || l.Column != at.Column ||
+				!loads || reg != base || in.Kind != d.in.Kind || slot == d.u.point.Slot || d.copyOf(slot, "") != copy {
+				continue
+			}
+			first := d.value.Offset.Lo + int64(in.Off)
+			last := first + int64(in.Width) - 1
+			if last == lo-1 && d.sameBase(slot, base) {
+				lo, grown = first, true
+			} else if first == hi+1 && d.sameBase(slot, base) {
+				hi, grown = last, true
+			}
+		}
+	}
+	return lo, hi
+}
+
+// isMember reports whether an expression is a member of a structure, none of an array.
+func isMember(text string) bool {
+	i := strings.LastIndexAny(text, ".>")
+	return i > 0 && (text[i] == '.' || text[i-1] == '-') && !strings.ContainsAny(text[i:], "[](*) ") && isAccess(text)
+}
+
+// sameBase reports whether a register points to the same place before another
+// instruction as before the finding's.
+func (d *describer) sameBase(slot, reg int) bool {
+	p := d.u.point
+	p.Slot = slot
+	state := d.slices().Before(p)
+	return state != nil && !state.Bottom() && state.Register(reg).Offset == d.value.Offset
 }
 
 func byteRange(lo, hi int64) string {

@@ -84,7 +84,8 @@ const (
 	ClassCompiler  = "compiler"       // another way to compile the same source verifies
 )
 
-// Witness is an input on which the program violates what the verifier asks for.
+// Witness is an input on which the program violates what the verifier asks for, in
+// the form that BPF_PROG_TEST_RUN takes.
 type Witness struct {
 	Context []byte // as BPF_PROG_TEST_RUN takes it (ctx_in); nil where it takes none
 	Packet  []byte // data_in; nil for hooks without a packet

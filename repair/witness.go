@@ -97,6 +97,9 @@ const (
 	onChance         // on what helpers return
 )
 
+// ethernetHeader is the size of an Ethernet header, in bytes.
+const ethernetHeader = 14
+
 // shrink makes an input smaller while the program still violates the check, and says
 // what else it depends on.
 func (w *worker) shrink(ctx context.Context, e *explorer, in interp.Input) (interp.Input, int, error) {
@@ -144,9 +147,18 @@ func (w *worker) shrink(ctx context.Context, e *explorer, in interp.Input) (inte
 		n = 2
 	}
 	in.Meta = nil
-	// The packet: shorter, then with fewer bytes that are not zero.
+	// The packet: shorter, then with fewer bytes that are not zero. Where that is enough
+	// it keeps an Ethernet header: BPF_PROG_TEST_RUN of Linux takes no shorter one.
+	shortest := 0
+	if w.s.Platform.Name == "linux" && w.s.Type.Context.HasPacket() {
+		next := in
+		next.Packet = append(slices.Clone(in.Packet), make([]byte, max(0, ethernetHeader-len(in.Packet)))...)
+		if holds(next, n) {
+			in, shortest = next, ethernetHeader
+		}
+	}
 	for step := len(in.Packet); step > 0; step /= 2 {
-		for len(in.Packet) >= step {
+		for len(in.Packet)-step >= shortest {
 			next := in
 			next.Packet = in.Packet[:len(in.Packet)-step]
 			if !holds(next, n) {
