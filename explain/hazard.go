@@ -16,6 +16,10 @@ func (e *explainer) hazards(r *verifier.Result) []Finding {
 			out = append(out, e.unchecked(h))
 			continue
 		}
+		if h.Kind == verifier.HazardBehindStack {
+			out = append(out, e.behindStack(h))
+			continue
+		}
 		w := resourceWords[h.Resource]
 		f := Finding{Code: "BPF-released-resource", Severity: "warning", Engine: "builtin",
 			Instruction: h.At.Slot, Label: h.Label, CallPath: h.At.CallPath}
@@ -61,6 +65,27 @@ func (e *explainer) unchecked(h verifier.Hazard) Finding {
 		f.Message = "this loop is not checked, nor is what follows it: the verifier takes them for unreachable, because a variable is a number on one way and a pointer on another. It accepts the program, whatever is done there."
 	}
 	f.Range, f.Text = e.rangeAt(h.At.Slot, want, 0)
+	return f
+}
+
+// behindStack explains that a helper reads bytes behind the stack.
+func (e *explainer) behindStack(h verifier.Hazard) Finding {
+	f := Finding{Code: "BPF-behind-stack", Severity: "warning", Engine: "builtin",
+		Instruction: h.At.Slot, Label: h.Label, CallPath: h.At.CallPath}
+	what, of := "the values", "the map"
+	if h.Key {
+		what = "the keys"
+	}
+	if h.Map != nil && h.Map.Name != "" {
+		of = "map " + h.Map.Name
+	}
+	f.Range, f.Text = e.rangeAt(h.At.Slot, wantArgument, h.Argument)
+	helper, in := "the helper", e.insts[h.At.Slot]
+	if p := e.helper(in); p != nil {
+		helper = helperName(p, in)
+	}
+	f.Message = fmt.Sprintf("%s of %s have %d bytes, and the stack ends %d bytes behind the start of this one: %s reads %d behind the stack. The verifier accepts the program, because it does not look there.",
+		what, of, h.Size, h.Bytes, helper, h.Size-h.Bytes)
 	return f
 }
 

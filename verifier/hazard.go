@@ -21,6 +21,13 @@ type Hazard struct {
 	// Other is where the way begins on which the resource is kept, or the call that gave
 	// it back; its Slot is -1 if there is no such instruction.
 	Other Point
+	// Of HazardBehindStack: the map, nil if it can be one of several; the number of the
+	// argument, from 1; whether it is a key, not a value; the map's size of one, and how
+	// many of its bytes are on the stack.
+	Map         *platform.Map
+	Argument    int
+	Key         bool
+	Size, Bytes int
 }
 
 // HazardKind is the kind of a hazard.
@@ -36,10 +43,13 @@ const (
 	// it, though executions go there. At is the comparison, or the head of the loop.
 	HazardUncheckedBranch
 	HazardUncheckedLoop
+	// HazardBehindStack: the map of the call at At has keys or values that are larger than
+	// what there is of the stack behind the pointer to one.
+	HazardBehindStack
 )
 
 // Hazards returns the hazards of an accepted program that the graph shows: first what was
-// not checked, then what is wrong with resources, each in label order. A way that the program perhaps never takes, because two conditions exclude
+// not checked, then keys and values behind the stack, then what is wrong with resources, each in label order. A way that the program perhaps never takes, because two conditions exclude
 // each other, is not held against it: what is not sure is left out.
 func (r *Result) Hazards() []Hazard {
 	a := r.analysis
@@ -48,7 +58,7 @@ func (r *Result) Hazards() []Hazard {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	found := a.run.unchecked()
+	found := append(a.run.unchecked(), a.run.behindStack()...)
 	if f := newResources(a.run); len(f.calls) > 0 {
 		f.solve()
 		found = append(found, f.hazards()...)

@@ -2,6 +2,7 @@ package verifier
 
 import (
 	"bpfls/isa"
+	"bpfls/platform"
 	"bpfls/verifier/cfg"
 	"bpfls/verifier/zone"
 )
@@ -80,4 +81,56 @@ func holdsOfPointers(in *isa.Inst) bool {
 		return in.Imm == 0 || in.Imm == 1
 	}
 	return false
+}
+
+// behindStack returns the keys and values of maps that end behind the stack, though the
+// pointer to them is right: case 5 of docs/fidelity.md.
+func (r *run) behindStack() []Hazard {
+	var found []Hazard
+	for id := range cfg.NodeID(len(r.g.Nodes)) {
+		if !r.reached[id] || r.g.Kind(id) != cfg.Instruction || r.g.Op(id).Inst.Kind != isa.Call {
+			continue
+		}
+		for _, c := range r.g.Checks(id) {
+			if c.Kind != cfg.ValidMapKeyValue {
+				continue
+			}
+			h := Hazard{
+				Kind: HazardBehindStack, At: Point{Slot: r.g.Slot(id), CallPath: r.g.CallPath(id)}, Label: r.g.Label(id),
+				Other: Point{Slot: -1}, Argument: int(c.Reg), Key: c.Key,
+			}
+			if h.Map, h.Size, h.Bytes = r.keyOrValue(id, &c); h.Bytes < h.Size {
+				found = append(found, h)
+			}
+		}
+	}
+	return found
+}
+
+// keyOrValue returns the map and the size of a key or value that is at a known place of the
+// stack, and how many bytes of it are on the stack; twice 0 if that cannot be told for sure.
+func (r *run) keyOrValue(id cfg.NodeID, c *cfg.Check) (m *platform.Map, size, bytes int) {
+	st := r.before(id)
+	defer r.drop(&st)
+	if st.bottom() || st.typeOf(c.Reg) != TypeStack {
+		return nil, 0, 0
+	}
+	of := valueSize
+	if c.Key {
+		of = keySize
+	}
+	n, ok := r.mapRange(&st, c.Other, of).Singleton()
+	off, exact := st.interval(reg(c.Reg, zone.KindStackOffset)).Singleton()
+	if !ok || !exact {
+		return nil, 0, 0
+	}
+	if fd, ok := st.interval(reg(c.Other, zone.KindMapFD)).Singleton(); ok {
+		for i := range r.in.Maps {
+			if int64(r.in.Maps[i].FD) == fd.Int64() {
+				m = &r.in.Maps[i]
+			}
+		}
+	}
+	size = int(n.Int64())
+	return m, size, min(size, r.stackSize-int(off.Int64()))
 }
