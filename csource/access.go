@@ -195,8 +195,9 @@ func (f *File) Pointer(e Span) Span {
 }
 
 // Call finds the call whose callee begins at or holds the token at i: the span
-// of the whole call and of its arguments. A macro's arguments are not those of
-// the helper that it calls, so it has none.
+// of the whole call and of its arguments. The arguments of a macro with parameters are
+// not those of the helper that it calls, so it has none; one without parameters only
+// names what is called.
 func (f *File) Call(i int, isMacro func(string) bool) (whole Span, args []Span) {
 	if i < 0 {
 		return None, nil

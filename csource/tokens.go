@@ -37,7 +37,9 @@ type File struct {
 	Macros map[string]bool // names that the text defines
 	// Defined holds, by name, the token that names a macro with parameters where it is
 	// defined. It is none of Tokens.
-	Defined   map[string]Token
+	Defined map[string]Token
+	// Aliases holds, by name, the identifier that a macro without parameters stands for.
+	Aliases   map[string]string
 	Functions []*Function  // definitions, in order
 	Globals   []Declarator // of variables, types' members not included
 
@@ -67,7 +69,7 @@ func Parse(m *position.Mapper) *File {
 // Scan reads the tokens of a source: the File has no Functions and no Globals, but
 // knows expressions.
 func Scan(m *position.Mapper) *File {
-	f := &File{Mapper: m, text: m.Text(), Macros: map[string]bool{}, Defined: map[string]Token{}}
+	f := &File{Mapper: m, text: m.Text(), Macros: map[string]bool{}, Defined: map[string]Token{}, Aliases: map[string]string{}}
 	f.scan()
 	f.pair()
 	return f
@@ -162,6 +164,13 @@ func (f *File) directive(from, end int) {
 	f.Macros[macro] = true
 	if at < end && f.text[at] == '(' {
 		f.Defined[macro] = Token{Ident, start, at}
+		return
+	}
+	blanks()
+	if alias := name(); alias != "" {
+		if blanks(); at == end {
+			f.Aliases[macro] = alias
+		}
 	}
 }
 

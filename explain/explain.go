@@ -139,12 +139,26 @@ func (e *explainer) source(file string) *source {
 	return s
 }
 
-// isMacro reports whether one of the compiled texts defines a macro of this name.
+// isMacro reports whether one of the compiled texts defines a macro with parameters of
+// this name, or one without that stands for such a macro. eBPF for Windows's helpers are
+// macros without parameters: they stand for a function pointer.
 func (e *explainer) isMacro(name string) bool {
-	for file := range e.Sources {
-		if s := e.source(file); s != nil && s.Macros[name] {
-			return true
+	for range 8 { // macros may stand for each other
+		alias := ""
+		for file := range e.Sources {
+			s := e.source(file)
+			if s == nil {
+				continue
+			}
+			if _, ok := s.Defined[name]; ok {
+				return true
+			}
+			alias = or(alias, s.Aliases[name])
 		}
+		if alias == "" {
+			return false
+		}
+		name = alias
 	}
 	return false
 }
