@@ -3,6 +3,7 @@ package explain
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"bpfls/csource"
@@ -218,8 +219,10 @@ func (h *history) call(i int, s *verifier.Step, in isa.Inst) {
 	}
 	name := h.name("")
 	switch {
+	case s.After.Types == verifier.TypeNumber && h.code == "BPF-uninitialized-bytes":
+		// It was written: the bytes that were not are others.
 	case s.After.Types == verifier.TypeNumber:
-		if v := h.registerAfter(s); v != "" {
+		if v := h.registerAfter(s); v != "" && v != text {
 			name = v
 		} else if name == h.text && h.code != "BPF-number-argument" {
 			name = "it"
@@ -274,6 +277,8 @@ func (h *history) narrow(i int, s *verifier.Step) {
 		text := "this check proves " + byteCount(s.After.Signed.Lo)
 		if cond != "" {
 			text += ": " + cond
+		} else if h.ofNumbers(s.Point.Slot) {
+			text = "the packet has at least " + byteCount(s.After.Signed.Lo) + " here"
 		}
 		h.add(i, rankProven, r, text)
 	case verifier.SubjectRegister:
@@ -638,6 +643,9 @@ func (h *history) load(i int, s *verifier.Step, in isa.Inst) {
 	if s.After.Types != verifier.TypeNumber {
 		return // pointers to the packet: the message says where they point
 	}
+	if h.code == "BPF-uninitialized-bytes" {
+		return // it was written: the bytes that were not are others
+	}
 	if text == "" || len(text) > 60 {
 		text = fmt.Sprintf("%s from memory", byteCount(int64(in.Width)))
 	}
@@ -727,6 +735,24 @@ func (h *history) condition(s *verifier.Step) (Range, string) {
 	return r, h.holding(src, ex, s)
 }
 
+// ofNumbers reports whether the line information of a branch names a comparison with a
+// constant, which is none of pointers: the compiler has moved the check to it.
+func (h *history) ofNumbers(slot int) bool {
+	l, ok := h.Program.Line(slot)
+	src := h.source(l.File)
+	if !ok || src == nil {
+		return false
+	}
+	left, op, right, ok := src.Binary(src.Unparen(h.expression(src, src.TokenAt(src.Offset(src.BTF(l.Line, l.Column))), wantOperator, 0)))
+	return ok && src.Is(op, "<", ">", "<=", ">=", "==", "!=") && (number(src.bare(left)) || number(src.bare(right)))
+}
+
+// number reports whether a text is an integer constant.
+func number(text string) bool {
+	_, err := strconv.ParseInt(strings.TrimRight(text, "uUlL"), 0, 64)
+	return err == nil
+}
+
 // holding writes the comparison in ex as it holds where the pointers to the packet
 // that it compares were found to be in order; empty where it is no such comparison.
 func (h *history) holding(src *source, ex csource.Span, s *verifier.Step) string {
@@ -752,7 +778,7 @@ func (h *history) holding(src *source, ex csource.Span, s *verifier.Step) string
 		return ""
 	}
 	left, right := src.bare(csource.Span{First: ex.First, Last: op - 1}), src.bare(csource.Span{First: op + 1, Last: ex.Last})
-	if left == "" || right == "" {
+	if left == "" || right == "" || number(left) || number(right) {
 		return ""
 	}
 	// The end of the packet is the side that a length is not added to.

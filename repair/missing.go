@@ -64,7 +64,7 @@ func (w *worker) facts() []fact {
 			if text := w.behindAccess(); text != "" && end != "" && w.value.Offset.Lo != w.value.Offset.Hi && c.Other < 0 {
 				add(text+" <= "+end, verifier.Premise{A: reg(verifier.TermOffset, c.Reg), B: size, C: -int64(c.Offset) - int64(c.Width)}, text, end)
 			}
-			if start := w.startName(); known && start != "" && end != "" {
+			if start := w.startName(); known && hi < maxPacket && start != "" && end != "" {
 				add(fmt.Sprintf("%s + %d <= %s", start, hi+1, end), verifier.Premise{B: size, C: -(hi + 1)}, start, end)
 			}
 		case verifier.TypeShared, verifier.TypeAllocMem, verifier.TypeStack:
@@ -264,6 +264,9 @@ func (w *worker) mapSize() (int64, bool) {
 	return 0, false
 }
 
+// maxPacket is how long a packet is at most: a check of more bytes never holds.
+const maxPacket = 65535
+
 // behindAccess is the C expression for the end of what is accessed.
 func (w *worker) behindAccess() string {
 	f := w.file
@@ -280,6 +283,9 @@ func (w *worker) behindAccess() string {
 	}
 	if f.Is(a.First, "*") {
 		return "(void *)(" + f.TextOf(csource.Span{First: a.First + 1, Last: a.Last}) + " + 1)"
+	}
+	if _, _, _, binary := f.Binary(a); binary || !f.Is(a.Last, "]") && !f.Is(a.Last-1, "->", ".") {
+		return "" // no part of the packet: the access itself was not found
 	}
 	return "(void *)(&" + f.TextOf(a) + " + 1)"
 }
