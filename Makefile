@@ -54,8 +54,8 @@ mutants: ## Plant bugs in the verifier; the soundness tests must find them.
 	$(SOUNDNESS) -run TestPlantedBugs -soundness.plant
 
 .PHONY: features
-features: ## Switch each feature of the language server off; its test must fail.
-	$(GO) test ./lsp -count=1 -v -run 'TestFeatures' -features
+features: ## Switch each feature of the language server off; its tests must fail.
+	$(GO) test ./lsp -tags harness -count=1 -v -parallel 3 -timeout 30m -run TestFeatures -features
 
 .PHONY: cross
 cross: ## Build for every platform, without cgo.

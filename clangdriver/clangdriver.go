@@ -27,6 +27,9 @@ type Settings struct {
 	Headers []string // include directories searched first; or an ebpf-for-windows checkout or package
 	// CompileCommands is the path of compile_commands.json; empty: found upwards.
 	CompileCommands string
+	// NoProject: nothing is taken from a compilation database, .clangd, go:generate line or
+	// Makefile, wherever it is.
+	NoProject bool
 	// Dir is what relative paths in the fields above are relative to; empty:
 	// the directory of the source.
 	Dir string
@@ -161,6 +164,10 @@ type Driver struct {
 	// PrecompiledDir is where precompiled headers are kept, for this and later processes;
 	// empty: none are made. It may be shared by several processes.
 	PrecompiledDir string
+
+	// KeepAbandoned has RemoveAbandoned remove nothing, for those who want to see what clang
+	// left.
+	KeepAbandoned bool
 
 	precompileAll bool // also what compiles quickly, for tests
 

@@ -21,6 +21,14 @@ import (
 
 var update = flag.Bool("update", false, "write the outputs in testdata/compile anew")
 
+// withoutFlag switches things off, to see their tests fail (make features).
+var withoutFlag = flag.String("without", "", "what to switch off, separated by commas")
+
+// switchedOff reports whether a thing is switched off.
+func switchedOff(feature string) bool {
+	return slices.Contains(strings.Split(*withoutFlag, ","), feature)
+}
+
 // goldenMajor is the version of clang whose words the goldens have.
 const goldenMajor = 19
 

@@ -77,6 +77,9 @@ func TestPrecompiled(t *testing.T) {
 	req := Request{Path: filepath.Join(dir, "a.c"), Platform: PlatformLinux}
 	plain := compileWith(t, &Driver{}, req)
 	d := &Driver{PrecompiledDir: t.TempDir(), precompileAll: true}
+	if switchedOff("precompiledHeaders") {
+		d.PrecompiledDir = ""
+	}
 	compileWith(t, d, req)
 	d.WaitPrecompiled()
 	if made := d.made(); len(made) != 1 {

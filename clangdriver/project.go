@@ -24,6 +24,9 @@ type projectCommand struct {
 // .clangd files say changes it.
 func (d *Driver) projectCommand(s Settings, settingsDir, source string) *projectCommand {
 	c := &projectCommand{}
+	if s.NoProject {
+		return c
+	}
 	c.clangd, c.ignored = clangdFragments(source, &c.read, &c.missing)
 	if s.CompileCommands == "" {
 		for _, f := range c.clangd {

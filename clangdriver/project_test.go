@@ -105,7 +105,8 @@ func TestProjectFlags(t *testing.T) {
 			unpack(t, txtar.Parse([]byte(test.files)), dir)
 			d := &Driver{Env: append(os.Environ(), "V=", "ARCH=", "F=", "MORE=", "BPF_CFLAGS=", "BPF2GO_CFLAGS=", test.env)}
 			p := &plan{source: filepath.Join(dir, "src", "a.bpf.c"), dir: filepath.Join(dir, "src"), unresolved: map[string][]string{}}
-			flags := d.commandFlags(Settings{}, p.dir, p)
+			s := Settings{NoProject: switchedOff("projectFlags")}
+			flags := d.commandFlags(s, p.dir, p)
 			var got []string
 			if flags.optimize != nil {
 				got = append(got, flags.optimize.Args[0]+" "+flags.optimize.Origin)
@@ -125,7 +126,7 @@ func TestProjectFlags(t *testing.T) {
 			if !strings.Contains(said, test.ignored) || test.ignored == "" && strings.Contains(said, "nothing of this") {
 				t.Errorf("ignored: %s; want %q", said, test.ignored)
 			}
-			if where, ok := ForBPF(p.source, Settings{}); test.env == "" && (ok != (test.want != "") || ok && where == "") {
+			if where, ok := ForBPF(p.source, s); test.env == "" && (ok != (test.want != "") || ok && where == "") {
 				t.Errorf("for BPF: %v by %q", ok, where)
 			}
 			for _, f := range flags.taken {

@@ -47,6 +47,9 @@ func (t *tempDir) remove() error {
 // RemoveAbandoned removes the temporary directories of processes that ended without doing
 // so, as one does that is killed.
 func (d *Driver) RemoveAbandoned() {
+	if d.KeepAbandoned {
+		return
+	}
 	parent := cmp.Or(d.TempDir, os.TempDir())
 	entries, _ := os.ReadDir(parent)
 	for _, e := range entries {

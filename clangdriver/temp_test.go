@@ -58,7 +58,7 @@ func TestRemoveAbandoned(t *testing.T) {
 		t.Fatal(err)
 	}
 	killFirst()
-	d := &Driver{TempDir: parent}
+	d := &Driver{TempDir: parent, KeepAbandoned: switchedOff("abandonedFolders")}
 	left := func() (names []string) {
 		d.RemoveAbandoned()
 		entries, err := os.ReadDir(parent)

@@ -3,6 +3,7 @@ package lsp_test
 import (
 	"bytes"
 	"flag"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +13,12 @@ import (
 )
 
 var update = flag.Bool("update", false, "write golden files anew")
+
+// serverFlag has tests use a server that was built before (make features).
+var serverFlag = flag.String("server", "", "the bpfls to test; empty: one that is built")
+
+// caseFlag is of TestAcceptance, which -run has begin all of its scenarios.
+var caseFlag = flag.String("case", "", "the only scenario of TestAcceptance to run")
 
 // TestAcceptance drives the real server over real stdio with a client that is not
 // ours: the library of VS Code's protocol, in testdata/client.
@@ -24,19 +31,17 @@ func TestAcceptance(t *testing.T) {
 			t.Skipf("%s was not found: the acceptance test's client needs Node 20 or later with npm", tool)
 		}
 	}
-	client, err := filepath.Abs(filepath.Join("testdata", "client"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(filepath.Join(client, "node_modules")); err != nil {
-		run(t, client, nil, "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts")
-	}
+	client := acceptanceClient(t)
 	server := buildServer(t)
-	env := []string{"BPFLS=" + server}
+	env := []string{"BPFLS=" + server, "WITHOUT=" + *withoutFlag, fmt.Sprintf("PATIENCE=%.0f", 3*untilFlag.Seconds())}
 	if *update {
 		env = append(env, "UPDATE=1")
 	}
-	cmd := exec.Command("node", "--test", "--test-reporter=tap", "acceptance.test.mjs")
+	args := []string{"--test", "--test-reporter=tap"}
+	if *caseFlag != "" {
+		args = append(args, "--test-name-pattern", "^"+regexp.QuoteMeta(*caseFlag)+"$")
+	}
+	cmd := exec.Command("node", append(args, "acceptance.test.mjs")...)
 	cmd.Dir, cmd.Env = client, append(os.Environ(), env...)
 	out, err := cmd.CombinedOutput()
 	results := regexp.MustCompile(`(?m)^(ok|not ok) \d+ - (.*)$`).FindAllSubmatch(out, -1)
@@ -55,9 +60,25 @@ func TestAcceptance(t *testing.T) {
 	}
 }
 
+// acceptanceClient returns the folder of the client, with the packages that it needs.
+func acceptanceClient(t *testing.T) string {
+	t.Helper()
+	client, err := filepath.Abs(filepath.Join("testdata", "client"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(client, "node_modules")); err != nil {
+		run(t, client, nil, "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts")
+	}
+	return client
+}
+
 // buildServer builds bpfls, with its servers beside it, as it is shipped.
 func buildServer(t *testing.T) string {
 	t.Helper()
+	if *serverFlag != "" {
+		return *serverFlag
+	}
 	dir := t.TempDir()
 	run(t, "", []string{"CGO_ENABLED=0"}, "go", "build", "-o", dir+string(filepath.Separator), "bpfls/cmd/...")
 	server := filepath.Join(dir, "bpfls")

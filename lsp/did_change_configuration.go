@@ -59,7 +59,7 @@ func (s *server) configure(general json.RawMessage, byFolder map[string]json.Raw
 		root = all[0]
 	}
 	editor := func(data json.RawMessage, folder string) session.Editor {
-		if string(data) == "null" {
+		if string(data) == "null" || !s.has("configuration") {
 			data = nil
 		}
 		return session.Editor{Settings: data, Workspace: folder, Clangd: s.clangd}

@@ -33,9 +33,9 @@ func (s *server) Initialize(_ context.Context, params *protocol.InitializeParams
 	}
 	s.features = featuresOf(params.Capabilities)
 	s.restrict(init)
-	s.clangd = init.Clangd
+	s.clangd = init.Clangd && s.has("clangd")
 	s.trace.Store(params.Trace != "" && params.Trace != protocol.TraceValueOff)
-	s.session.SetTrusted(init.Trusted == nil || *init.Trusted)
+	s.session.SetTrusted(init.Trusted == nil || *init.Trusted || !s.has("trust"))
 	s.session.SetFolders(folders(params))
 	s.configure(init.Settings, nil)
 	encoding := protocol.PositionEncodingKindUTF16
@@ -102,6 +102,12 @@ func (s *server) announce(c *protocol.ServerCapabilities) {
 func (s *server) restrict(init initOptions) {
 	f := &s.features
 	f.pull = f.pull && s.has("pullDiagnostics") && (init.Diagnostics == "pull" || !f.push)
+	if !s.has("utf16") {
+		f.encoding = position.UTF8
+	}
+	if !s.has("utf8") {
+		f.encoding = position.UTF16 // which every client knows
+	}
 	f.related = f.related && s.has("related")
 	f.codeDescription = f.codeDescription && s.has("codeDescription")
 	f.tags = f.tags && s.has("tags")

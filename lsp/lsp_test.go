@@ -521,16 +521,69 @@ func TestSettings(t *testing.T) {
 	}
 	c := connect(t, run, `{"settings": {"platform": "windows"}}`, "{}")
 	c.open("a.bpf.c", "\n")
-	if got := <-seen; string(got.Editor) != `{"platform":"windows"}` || got.Workspace != c.dir {
+	next := func() (choices session.Choices) {
+		select {
+		case choices = <-seen:
+		case <-time.After(*untilFlag):
+			t.Fatal("nothing runs")
+		}
+		return choices
+	}
+	if got := next(); string(got.Editor) != `{"platform":"windows"}` || got.Workspace != c.dir {
 		t.Errorf("settings %s in %s", got.Editor, got.Workspace)
 	}
 	err := c.server.DidChangeConfiguration(t.Context(), &protocol.DidChangeConfigurationParams{Settings: protocol.LSPAny(`{"bpfls": {"platform": "linux"}}`)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := <-seen; string(got.Editor) != `{"platform":"linux"}` {
+	if got := next(); string(got.Editor) != `{"platform":"linux"}` {
 		t.Errorf("settings %s", got.Editor)
 	}
+}
+
+// Settings of a bpfls.toml are read, and again when it changes.
+func TestSettingsFile(t *testing.T) {
+	c := connect(t, finder, "{}", abilities)
+	c.write("bpfls.toml", "exclude = [\"b.bpf.c\"]\n")
+	c.open("a.bpf.c", "FAIL\n")
+	c.untilStatus("a.bpf.c", "failed: 1 finding in 1 of 1 program (windows)")
+	c.open("b.bpf.c", "FAIL\n")
+	c.untilStatus("b.bpf.c", "ignored: not a BPF source: the settings say so")
+	c.write("bpfls.toml", "exclude = [\"a.bpf.c\"]\n")
+	c.untilStatus("a.bpf.c", "ignored: not a BPF source: the settings say so")
+	c.untilStatus("b.bpf.c", "failed: 1 finding in 1 of 1 program (windows)")
+}
+
+// Where the settings say so, unsaved text is verified.
+func TestUnsavedText(t *testing.T) {
+	run := func(ctx context.Context, req session.Request) *session.Outcome {
+		if text, ok := req.Overlay[req.Path]; ok {
+			copied := filepath.Join(t.TempDir(), filepath.Base(req.Path))
+			if err := os.WriteFile(copied, text, 0o644); err != nil {
+				t.Error(err)
+			}
+			path := req.Path
+			req.Path = copied
+			out := finder(ctx, req)
+			out.Watch = []string{path}
+			out.Sources = explain.Sources{path: position.New(text)}
+			for _, p := range out.Report.Programs {
+				p.File = path
+				for i := range p.Findings {
+					p.Findings[i].Range.File = path
+					p.Findings[i].Related = nil
+				}
+			}
+			return out
+		}
+		return finder(ctx, req)
+	}
+	c := connect(t, run, `{"settings": {"verifyOn": "change"}}`, "{}")
+	c.open("a.bpf.c", "fine\n")
+	c.untilStatus("a.bpf.c", "verified: verified, 1 program (windows)")
+	c.edit("a.bpf.c", 2, 0, 0, 4, "FAIL")
+	c.untilStatus("a.bpf.c", "failed: 1 finding in 1 of 1 program (windows)")
+	c.untilDiagnostics("a.bpf.c", "0:0-0:4 1 BPF-toy bad. (and 2 consequences)\n")
 }
 
 // What the server serves is traced from when the client asks until it asks no more.

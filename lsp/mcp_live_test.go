@@ -94,6 +94,39 @@ func TestApplyEditFromMCP(t *testing.T) {
 	}
 }
 
+// TestLiveMCP: a client of MCP sees the text that is not saved, and one without the token
+// nothing.
+func TestLiveMCP(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compiles and verifies: not with -short")
+	}
+	e, c := live(t, buildServer(t))
+	e.edit("a.bpf.c", safe)
+	e.untilState("a.bpf.c", "outdated", "")
+	result, err := c.CallTool(t.Context(), &sdk.CallToolParams{Name: "verify", Arguments: map[string]any{"path": e.path("a.bpf.c")}})
+	if err != nil || result.IsError || !strings.Contains(result.Content[0].(*sdk.TextContent).Text, `"verdict":"pass"`) {
+		t.Errorf("verify: %+v, %v", result, err)
+	}
+	address := regexp.MustCompile(`MCP on (http://\S+);`).FindStringSubmatch(e.tail())[1]
+	for token, served := range map[string]bool{"": false, "wrong": false, "secret": true} {
+		request, err := http.NewRequest(http.MethodPost, address, strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Authorization", "Bearer "+token)
+		request.Header.Set("Accept", "application/json, text/event-stream")
+		request.Header.Set("Content-Type", "application/json")
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if (answer.StatusCode != http.StatusUnauthorized) != served {
+			t.Errorf("token %q: %s", token, answer.Status)
+		}
+	}
+}
+
 // TestLogLevels starts servers that log more and less.
 func TestLogLevels(t *testing.T) {
 	if testing.Short() {

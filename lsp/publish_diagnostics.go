@@ -60,7 +60,7 @@ func (s *server) diagnostic(e session.FindingsEvent, f session.Finding) protocol
 	message := f.Message
 	if s.features.related {
 		d.RelatedInformation = s.related(related)
-	} else {
+	} else if s.has("relatedInMessage") {
 		message = withRelated(message, related)
 	}
 	d.Message = protocol.String(message)

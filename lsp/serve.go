@@ -8,7 +8,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"slices"
 	"time"
 
 	"go.lsp.dev/jsonrpc2"
@@ -59,8 +58,8 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, opt Options) error 
 	}
 	opt.Session.Log = opt.Log
 	opt.Session.Paused = true
-	if slices.Contains(opt.Without, "diskReports") {
-		opt.Session.Reports = nil
+	for _, name := range opt.Without {
+		opt.Session.Without.Set(name)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

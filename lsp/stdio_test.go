@@ -293,6 +293,9 @@ func (w *world) start(settings string, env ...string) *editor {
 	e.log = &locked{w: e.logged}
 	command := append(slices.Clone(w.under), w.binary, "lsp", "--log-level", "debug")
 	command = append(command, w.args...) // the last --log-level counts
+	for _, feature := range without() {
+		command = append(command, "--without", feature)
+	}
 	e.cmd = exec.Command(command[0], command[1:]...)
 	e.cmd.Dir = filepath.Dir(w.dir)
 	e.cmd.Env = append(append(os.Environ(), "TMPDIR="+w.temp, "XDG_CACHE_HOME="+w.cache), env...)

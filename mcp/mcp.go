@@ -28,7 +28,12 @@ type Options struct {
 	// Apply makes edits of files, by absolute path, in their present text. Nil: the server
 	// changes nothing, and has no tool for it.
 	Apply func(ctx context.Context, edits []explain.Edit) error
+	// Without names tools that clients are not offered; see Tools.
+	Without []string
 }
+
+// Tools are the names of the tools that change nothing.
+var Tools = []string{"verify", "findings", "state", "explain", "probe", "fixes", "try_change"}
 
 // instructions tell a model what the tools are for.
 const instructions = `bpfls judges eBPF programs written in C as the verifier of Windows (PREVAIL) or, with the same rules, of a Linux program would.
@@ -46,18 +51,25 @@ func New(opt Options) *mcp.Server {
 	tool := func(name, title, description string) *mcp.Tool {
 		return &mcp.Tool{Name: name, Title: title, Description: description, Annotations: readOnly}
 	}
-	mcp.AddTool(m, tool("verify", "Verify a file", "Compiles a C source, or reads an object, and judges all its programs."), s.verify)
-	mcp.AddTool(m, tool("findings", "Findings shown now", "What the editor shows now, in one file or in all. Compiles nothing."), s.findings)
-	mcp.AddTool(m, tool("state", "State at a place", "What the verifier knows before a line or the expression at a column: registers, stack, packet, checks."), s.state)
-	mcp.AddTool(m, tool("explain", "Explain a code", "The catalogue's page of a finding's code, with an example before and after."), s.explain)
-	mcp.AddTool(m, tool("probe", "Ask whether a condition holds", "Whether a C comparison, such as len <= 63 or data + 34 <= data_end, is provable before a line."), s.probe)
-	mcp.AddTool(m, tool("fixes", "Find verified fixes", "Changes that make a finding go away: each was compiled and judged, and keeps what the program returns."), s.fixes)
-	mcp.AddTool(m, tool("try_change", "Try a change", "Judges a file with edits applied to a copy. No file changes."), s.tryChange)
+	addTool(opt, m, tool("verify", "Verify a file", "Compiles a C source, or reads an object, and judges all its programs."), s.verify)
+	addTool(opt, m, tool("findings", "Findings shown now", "What the editor shows now, in one file or in all. Compiles nothing."), s.findings)
+	addTool(opt, m, tool("state", "State at a place", "What the verifier knows before a line or the expression at a column: registers, stack, packet, checks."), s.state)
+	addTool(opt, m, tool("explain", "Explain a code", "The catalogue's page of a finding's code, with an example before and after."), s.explain)
+	addTool(opt, m, tool("probe", "Ask whether a condition holds", "Whether a C comparison, such as len <= 63 or data + 34 <= data_end, is provable before a line."), s.probe)
+	addTool(opt, m, tool("fixes", "Find verified fixes", "Changes that make a finding go away: each was compiled and judged, and keeps what the program returns."), s.fixes)
+	addTool(opt, m, tool("try_change", "Try a change", "Judges a file with edits applied to a copy. No file changes."), s.tryChange)
 	if opt.Apply != nil {
 		mcp.AddTool(m, &mcp.Tool{Name: "apply_change", Title: "Make a change", Description: "Applies edits to files of the workspace.",
 			Annotations: &mcp.ToolAnnotations{DestructiveHint: ptr(true), OpenWorldHint: ptr(false)}}, s.applyChange)
 	}
 	return m
+}
+
+// addTool adds a tool unless it is left out.
+func addTool[In, Out any](opt Options, m *mcp.Server, tool *mcp.Tool, handler mcp.ToolHandlerFor[In, Out]) {
+	if !slices.Contains(opt.Without, tool.Name) {
+		mcp.AddTool(m, tool, handler)
+	}
 }
 
 type server struct{ opt Options }

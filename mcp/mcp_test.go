@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,6 +18,18 @@ import (
 	"bpfls/mcp"
 	"bpfls/session"
 )
+
+// withoutFlag leaves tools out, to see their tests fail (make features).
+var withoutFlag = flag.String("without", "", "tools to leave out, or mcpWrite, separated by commas")
+
+// options are those of a server that offers all but what is left out.
+func options(opt mcp.Options) mcp.Options {
+	opt.Without = strings.Split(*withoutFlag, ",")
+	if slices.Contains(opt.Without, "mcpWrite") {
+		opt.Apply = nil
+	}
+	return opt
+}
 
 // source reads a packet's byte behind a check that proves fewer.
 const source = `#define SEC(name) __attribute__((section(name), used))
@@ -60,7 +74,7 @@ func client(t *testing.T, transport sdk.Transport) *sdk.ClientSession {
 func connect(t *testing.T, opt mcp.Options) *sdk.ClientSession {
 	t.Helper()
 	here, there := sdk.NewInMemoryTransports()
-	if _, err := mcp.New(opt).Connect(t.Context(), here, nil); err != nil {
+	if _, err := mcp.New(options(opt)).Connect(t.Context(), here, nil); err != nil {
 		t.Fatal(err)
 	}
 	return client(t, there)
@@ -151,6 +165,11 @@ func TestTools(t *testing.T) {
 		t.Errorf("probe: %+v, %v", answers, err)
 	}
 
+	var shown mcp.AllShown // nothing is open in an editor
+	if err := call(t, c, "findings", map[string]any{"path": path}, &shown); err != nil || len(shown.Files) != 1 || len(shown.Files[0].Findings) != 0 {
+		t.Errorf("findings: %+v, %v", shown, err)
+	}
+
 	var finding struct {
 		Code  string
 		Fixes []struct{ Title string }
@@ -225,7 +244,7 @@ func TestLive(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- mcp.Serve(ctx, l, "secret", mcp.New(mcp.Options{Session: s})) }()
+	go func() { ended <- mcp.Serve(ctx, l, "secret", mcp.New(options(mcp.Options{Session: s}))) }()
 	endpoint := "http://" + l.Addr().String()
 
 	c := client(t, &sdk.StreamableClientTransport{Endpoint: endpoint, HTTPClient: withToken("secret")})

@@ -64,7 +64,7 @@ func (s *Session) Head(path string) (programs map[string]HeadProgram, changed bo
 	h := &headState{of: r.verdict, cancel: cancel}
 	r.head = h
 	req := Request{
-		Path: path, VerdictOnly: true, Jobs: 1, Compiler: s.opt.Compiler, Results: s.results,
+		Path: path, VerdictOnly: true, Jobs: 1, Compiler: s.opt.Compiler, Results: s.results, Without: s.opt.Without,
 		Choices: Choices{Editor: r.editor.Settings, Workspace: r.editor.Workspace},
 	}
 	compiled := r.verdict.texts[path].Text()

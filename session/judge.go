@@ -34,7 +34,7 @@ func (s *Session) Judge(ctx context.Context, path string, edits []explain.Edit) 
 	editor := s.editorOf(path)
 	s.mu.Unlock()
 	out := s.opt.Run(ctx, Request{
-		Path: path, Overlay: overlay, Timeout: runLimit, Compiler: s.opt.Compiler,
+		Path: path, Overlay: overlay, Timeout: runLimit, Compiler: s.opt.Compiler, Without: s.opt.Without,
 		Choices: Choices{Editor: editor.Settings, Workspace: editor.Workspace},
 	})
 	if err := ctx.Err(); err != nil {

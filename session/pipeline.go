@@ -67,6 +67,8 @@ type Request struct {
 	// Fresh: what it has is not used.
 	Reports ReportStore
 	Fresh   bool
+	// Without is what the run leaves out; what concerns sessions alone is nothing to it.
+	Without Without
 	// Timeout bounds the whole run, compile included; 0: no limit. What was found
 	// before it is in the Outcome.
 	Timeout time.Duration
@@ -147,7 +149,15 @@ type ProgramOutcome struct {
 
 // Run judges one file: settings, compile, object, platform and hooks, verifier
 // and explanation, in this order. It never returns nil.
-func Run(ctx context.Context, req Request) *Outcome { return run(ctx, req) }
+func Run(ctx context.Context, req Request) *Outcome {
+	if req.Without.KnownResults {
+		req.Results = nil
+	}
+	if req.Without.DiskReports {
+		req.Reports = nil
+	}
+	return run(ctx, req)
+}
 
 // compiler is the one that compiles sources of the request.
 func (r *Request) compiler() *clangdriver.Driver {

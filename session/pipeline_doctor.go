@@ -73,5 +73,6 @@ func (s *Session) Checkup(ctx context.Context, path string) *Checkup {
 		return nil
 	}
 	editor := s.Editor(path)
-	return Doctor(ctx, Request{Path: path, Overlay: s.overlay(), Choices: Choices{Editor: editor.Settings, Workspace: editor.Workspace}})
+	return Doctor(ctx, Request{Path: path, Overlay: s.overlay(), Without: s.opt.Without,
+		Choices: Choices{Editor: editor.Settings, Workspace: editor.Workspace}})
 }

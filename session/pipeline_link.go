@@ -161,6 +161,9 @@ func (p *pipeline) definedIn(symbol string) string {
 // listSources lists the other C sources of the workspace's folder that has the source, or
 // of the source's directory where it is in none.
 func (p *pipeline) listSources() []string {
+	if p.req.Without.Link {
+		return nil
+	}
 	root := filepath.Dir(p.req.Path)
 	for _, folder := range p.req.Folders {
 		if rel, err := filepath.Rel(folder, p.req.Path); err == nil && filepath.IsLocal(rel) {

@@ -42,7 +42,7 @@ func TestLink(t *testing.T) {
 	needClang(t)
 	for _, platform := range []string{"linux", "windows"} {
 		dir := folder(t, strings.Replace(strings.Replace(twoSources, "LINK", "", 1), "linux", platform, 1))
-		o := session.Run(t.Context(), session.Request{Path: filepath.Join(dir, "a.bpf.c")})
+		o := session.Run(t.Context(), session.Request{Path: filepath.Join(dir, "a.bpf.c"), Without: session.LeftOut()})
 		if len(o.Report.Programs) != 1 || len(o.Report.Programs[0].Findings) == 0 {
 			t.Fatalf("%s: %v %v", platform, o.Err, summary(o))
 		}
@@ -64,7 +64,7 @@ func TestLink(t *testing.T) {
 	linked := func(setting string) *session.Outcome {
 		t.Helper()
 		dir := folder(t, strings.Replace(twoSources, "LINK", setting, 1))
-		o := session.Run(t.Context(), session.Request{Path: filepath.Join(dir, "a.bpf.c")})
+		o := session.Run(t.Context(), session.Request{Path: filepath.Join(dir, "a.bpf.c"), Without: session.LeftOut()})
 		if errors.Is(o.Err, clangdriver.ErrNoTool) {
 			if !strings.Contains(o.Err.Error(), "apt install bpftool") {
 				t.Error(o.Err)
@@ -84,20 +84,20 @@ func TestLink(t *testing.T) {
 
 	// What is wrong in the other source is found there.
 	dir := folder(t, strings.Replace(strings.Replace(twoSources, "LINK", `link = ["a.bpf.c", "lib/b.c"]`, 1), "most = 5", "most = x", 1))
-	o := session.Run(t.Context(), session.Request{Path: filepath.Join(dir, "a.bpf.c")})
+	o := session.Run(t.Context(), session.Request{Path: filepath.Join(dir, "a.bpf.c"), Without: session.LeftOut()})
 	if !o.CompileErrors || o.Err == nil || !strings.Contains(o.Err.Error(), "b.c:1:") {
 		t.Errorf("compile errors %v: %v", o.CompileErrors, o.Err)
 	}
 	// And what the linker does not take is said in its words.
 	dir = folder(t, strings.Replace(strings.Replace(twoSources, "LINK", `link = ["a.bpf.c", "lib/b.c"]`, 1), "extern int most", "int most", 1))
-	o = session.Run(t.Context(), session.Request{Path: filepath.Join(dir, "a.bpf.c")})
+	o = session.Run(t.Context(), session.Request{Path: filepath.Join(dir, "a.bpf.c"), Without: session.LeftOut()})
 	if o.Err == nil || !strings.Contains(o.Err.Error(), "linking a.bpf.c and b.c: bpftool") || !strings.Contains(o.Err.Error(), "bpfls.toml:3") {
 		t.Errorf("two definitions: %v", o.Err)
 	}
 	if err := os.Remove(filepath.Join(dir, "lib", "b.c")); err != nil {
 		t.Fatal(err)
 	}
-	o = session.Run(t.Context(), session.Request{Path: filepath.Join(dir, "a.bpf.c")})
+	o = session.Run(t.Context(), session.Request{Path: filepath.Join(dir, "a.bpf.c"), Without: session.LeftOut()})
 	if o.Err == nil || !strings.Contains(o.Err.Error(), "b.c, which link (") {
 		t.Errorf("a missing source: %v", o.Err)
 	}

@@ -151,7 +151,7 @@ func (p *pipeline) compile() error {
 	}
 	p.progress("compiling", "", 0, 0)
 	out, err := p.req.compiler().Compile(p.ctx, p.compilation(p.req.Path))
-	if err == nil && out.Object != nil && len(p.cfg.Link.Value) > 1 {
+	if err == nil && out.Object != nil && len(p.cfg.Link.Value) > 1 && !p.req.Without.Link {
 		err = p.link(out)
 	}
 	p.out.Compile = out

@@ -57,7 +57,11 @@ func (p *pipeline) read(path string) ([]byte, error) {
 // editor's settings and bpfls.toml, the first of them that says something.
 func (p *pipeline) settings() error {
 	c := p.req.Choices
-	s, problems := settings.Load(p.req.Path, p.read, c.Editor, c.Workspace)
+	read := p.read
+	if p.req.Without.SettingsFiles {
+		read = noFile
+	}
+	s, problems := settings.Load(p.req.Path, read, c.Editor, c.Workspace)
 	if p.object == nil {
 		comments, more := settings.ParseComments(p.req.Path, p.text)
 		problems = append(problems, more...)
@@ -101,6 +105,7 @@ func (p *pipeline) settings() error {
 		CompileCommands: or(c.Clang.CompileCommands, s.CompileCommands.Value),
 		Dir:             c.Clang.Dir,
 		Timeout:         s.ClangTimeout.Value,
+		NoProject:       c.Clang.NoProject || p.req.Without.ProjectFlags,
 	}
 	if c.Clang.Timeout != 0 {
 		p.cfg.clang.Timeout = c.Clang.Timeout

@@ -27,7 +27,7 @@ func (s *Session) current(r *record, f *finished) bool { return s.same(r, f, s.s
 
 // needed reports whether a run now would read something else than the last one.
 func (s *Session) needed(r *record) bool {
-	return r.last == nil || r.last.noClang || r.last.passing || !s.same(r, r.last, func(path string) digest { return s.wanted(r, path) })
+	return r.last == nil || r.last.noClang || r.last.passing && !s.opt.Without.Retries || !s.same(r, r.last, func(path string) digest { return s.wanted(r, path) })
 }
 
 func (s *Session) same(r *record, f *finished, now func(string) digest) bool {
@@ -57,7 +57,7 @@ func (s *Session) seen(path string) digest {
 
 // wanted is the content that a run of the record would read.
 func (s *Session) wanted(r *record, path string) digest {
-	if r.overlays() {
+	if s.overlays(r) {
 		return s.seen(path)
 	}
 	return s.files.digest(path)
@@ -186,7 +186,7 @@ func (s *Session) place(f *finished, it item, why string) (Finding, bool) {
 	moved.Related = slices.Clone(moved.Related)
 	for i, r := range moved.Related {
 		moved.Related[i].Text = s.text(r.Path)
-		if m := s.lineMap(f, r.Path); m != nil {
+		if m := s.lineMap(f, r.Path); m != nil && !s.opt.Without.Moves {
 			moved.Related[i].Range, _, _ = m.Present(r.Range)
 		}
 	}
@@ -197,6 +197,9 @@ func (s *Session) move(f *finished, path string, finding Finding) (moved Finding
 	m := s.lineMap(f, path)
 	if m == nil {
 		return finding, false, false
+	}
+	if s.opt.Without.Moves {
+		return finding, !m.Same(), false
 	}
 	finding.Range, touched, gone = m.Present(finding.Range)
 	return finding, touched, gone

@@ -311,7 +311,7 @@ func TestReportsOnDisk(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			req := Request{Path: filepath.Join(dir, "a.c"), Choices: Choices{Platform: "linux"}}
+			req := Request{Path: filepath.Join(dir, "a.c"), Choices: Choices{Platform: "linux"}, Without: LeftOut()}
 			first := store(t, cache)
 			req.Reports, req.Results = first, NewResults(64<<20)
 			before := Run(t.Context(), req)
@@ -549,7 +549,7 @@ func TestSessionsShareReports(t *testing.T) {
 	}
 	start := func() client {
 		c := client{store: store(t, cache), analysed: &atomic.Int32{}}
-		c.Session = New(Options{NoWatch: true, Reports: c.store, Run: func(ctx context.Context, req Request) *Outcome {
+		c.Session = New(Options{NoWatch: true, Reports: c.store, Without: LeftOut(), Run: func(ctx context.Context, req Request) *Outcome {
 			o := Run(ctx, req)
 			for _, po := range o.Programs {
 				if !po.Stored && !po.Known && po.Result != nil && po.Program.Name == "heavy" {

@@ -104,6 +104,7 @@ struct {
 				}
 				o := session.Run(context.Background(), session.Request{
 					Path: path, Choices: session.Choices{Platform: "linux", Type: "xdp"}, Results: store,
+					Without: session.LeftOut(),
 				})
 				if o.Err != nil {
 					t.Fatal(o.Err)

@@ -160,7 +160,7 @@ func (s *Session) trigger(r *record, urgent int, delay time.Duration) {
 	r.generation++
 	r.stopped = ""
 	r.stopHead()
-	if r.cancel != nil {
+	if r.cancel != nil && !s.opt.Without.Superseding {
 		r.cancel()
 	}
 	if r.timer != nil {
@@ -287,9 +287,9 @@ func (s *Session) begin(r *record) *job {
 		known: map[string]fileState{r.path: s.files.states[r.path]}, halted: new(bool),
 	}
 	j.request = Request{Path: r.path, Timeout: runLimit, Compiler: s.opt.Compiler, Results: s.results, Folders: s.folders,
-		Reports: s.opt.Reports, Fresh: fresh, life: s.ctx}
+		Reports: s.opt.Reports, Fresh: fresh, Without: s.opt.Without, life: s.ctx}
 	j.request.Choices.Editor, j.request.Choices.Workspace = r.editor.Settings, r.editor.Workspace
-	if r.overlays() {
+	if s.overlays(r) {
 		j.request.Overlay = map[string][]byte{}
 		for path, d := range s.docs {
 			if d.digest != s.files.digest(path) {
@@ -527,7 +527,7 @@ var laterDelays = []time.Duration{time.Second, 10 * time.Second, time.Minute}
 // tryLater has a record judged again after a while, unless something else has it judged
 // before.
 func (s *Session) tryLater(r *record) {
-	if r.failures >= len(laterDelays) {
+	if r.failures >= len(laterDelays) || s.opt.Without.Retries {
 		return
 	}
 	generation := r.generation

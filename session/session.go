@@ -48,6 +48,8 @@ type Options struct {
 	Paused bool
 	// NoWatch leaves noticing changes of files to the caller (FilesChanged).
 	NoWatch bool
+	// Without is what the session leaves out.
+	Without Without
 }
 
 // Editor is what an editor sets for a folder of the workspace, or for files in none.
@@ -168,6 +170,9 @@ func New(opt Options) *Session {
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
+	if opt.Without.Overlap {
+		opt.Workers = 1
+	}
 	setDefault(&opt.Workers, max(1, runtime.GOMAXPROCS(0)/2))
 	setDefault(&opt.Keep, 16)
 	setDefault(&opt.ResultBytes, 128<<20)
@@ -183,7 +188,7 @@ func New(opt Options) *Session {
 	s.results = NewResults(opt.ResultBytes)
 	s.readyC = sync.NewCond(&s.mu)
 	s.ctx, s.stop = context.WithCancel(context.Background())
-	if !opt.NoWatch {
+	if !opt.NoWatch && !opt.Without.Watching {
 		w, err := newWatcher(s.log, s.touch)
 		if err != nil {
 			s.log.Error("files are not watched; they are looked at every few seconds instead", "error", err)
@@ -316,7 +321,7 @@ func (s *Session) Change(path string, version int32, text string) {
 	s.docs[path] = newDocument(version, text)
 	readers := s.readers(path)
 	for _, r := range readers {
-		if r.overlays() {
+		if s.overlays(r) {
 			s.trigger(r, urgentSave, s.opt.ChangeDelay)
 		}
 	}
@@ -355,7 +360,7 @@ func (s *Session) Save(path string) {
 	path = filepath.Clean(path)
 	s.mu.Lock()
 	r := s.classify(path)
-	again := r.last == nil || r.last.noClang || r.last.passing || r.stopped != ""
+	again := r.last == nil || r.last.noClang || !s.opt.Without.Retries && (r.last.passing || r.stopped != "")
 	if s.docs[path] != nil && r.source && r.automatic() && again && r.cancel == nil && !r.queued {
 		s.trigger(r, urgentSave, 0)
 	}
@@ -384,7 +389,11 @@ func (s *Session) CloseDocument(path string) {
 }
 
 // FilesChanged says that files may have changed on disk: an editor's own watching.
-func (s *Session) FilesChanged(paths ...string) { s.touch(paths...) }
+func (s *Session) FilesChanged(paths ...string) {
+	if !s.opt.Without.Watching {
+		s.touch(paths...)
+	}
+}
 
 // Verify judges a file now, whatever it is and whether or not anything changed,
 // and waits until subscribers were told of the end. The error is the context's.

@@ -142,7 +142,7 @@ type bench struct {
 func newBench(t *testing.T, opt session.Options) *bench {
 	b := &bench{t: t, dir: t.TempDir(), toy: newToy(), findings: map[string][]string{},
 		history: map[string][]string{}, statuses: map[string][]string{}, change: make(chan struct{}, 1)}
-	opt.Run = b.toy.run
+	opt.Run, opt.Without = b.toy.run, session.LeftOut()
 	b.Session = session.New(opt)
 	b.Subscribe(b.event)
 	b.SetFolders([]string{b.dir})
@@ -205,7 +205,7 @@ func (b *bench) open(name, text string) string {
 // until waits until a condition holds, looking again after every event.
 func (b *bench) until(what string, holds func() bool) {
 	b.t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(session.Patience())
 	for {
 		b.mu.Lock()
 		ok := holds()
@@ -558,7 +558,7 @@ func TestEviction(t *testing.T) {
 func TestFilesOverlap(t *testing.T) {
 	var begun sync.WaitGroup
 	begun.Add(2)
-	s := session.New(session.Options{Workers: 2, NoWatch: true, Run: func(ctx context.Context, req session.Request) *session.Outcome {
+	s := session.New(session.Options{Workers: 2, NoWatch: true, Without: session.LeftOut(), Run: func(ctx context.Context, req session.Request) *session.Outcome {
 		begun.Done()
 		both := make(chan struct{})
 		go func() { begun.Wait(); close(both) }()
@@ -566,7 +566,7 @@ func TestFilesOverlap(t *testing.T) {
 		select {
 		case <-both:
 			out.Report.Programs = []*explain.Program{{Section: "xdp", Function: "f", Verdict: "pass"}}
-		case <-time.After(20 * time.Second):
+		case <-time.After(session.Patience()):
 			out.Err = errors.New("it ran alone")
 		}
 		return out

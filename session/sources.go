@@ -2,6 +2,7 @@ package session
 
 import (
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -77,7 +78,11 @@ func (r *record) hidesCompileErrors() bool {
 }
 
 func (r *record) automatic() bool { return r.settings.VerifyOn.Value != "manual" }
-func (r *record) overlays() bool  { return r.settings.VerifyOn.Value == "change" }
+
+// overlays reports whether runs of a record read unsaved texts.
+func (s *Session) overlays(r *record) bool {
+	return r.settings.VerifyOn.Value == "change" && !s.opt.Without.UnsavedText
+}
 
 // classify reads the settings of a file and decides by them, its name and its text
 // whether it is a source to verify.
@@ -102,6 +107,9 @@ func (s *Session) classify(path string) *record {
 		return data, err
 	}
 	r.editor = s.editorOf(path)
+	if s.opt.Without.SettingsFiles {
+		read = noFile
+	}
 	r.settings, _ = settings.Load(path, read, r.editor.Settings, r.editor.Workspace)
 	r.options = optionsOf(r.settings)
 	if r.commanded {
@@ -118,10 +126,15 @@ func (s *Session) classify(path string) *record {
 	return r
 }
 
+// noFile is the reader of settings where there are no files with any.
+func noFile(name string) ([]byte, error) {
+	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+}
+
 // askDatabase looks, on the side since it may be large, whether a compilation database
 // compiles a file for BPF.
 func (s *Session) askDatabase(r *record) {
-	choice := clangdriver.Settings{CompileCommands: r.settings.CompileCommands.Value}
+	choice := clangdriver.Settings{CompileCommands: r.settings.CompileCommands.Value, NoProject: s.opt.Without.ProjectFlags}
 	if r.asking || s.opt.Untrusted || s.closed {
 		return
 	}

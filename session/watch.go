@@ -328,7 +328,7 @@ func (s *Session) dependencies() map[string]bool {
 // session's lock is held.
 func (s *Session) polled() []string {
 	switch {
-	case s.opt.NoWatch:
+	case s.opt.NoWatch, s.opt.Without.Watching, s.opt.Without.Polling:
 		return nil
 	case s.watch == nil:
 		return slices.Collect(maps.Keys(s.dependencies()))

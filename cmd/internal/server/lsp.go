@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 
@@ -40,20 +41,28 @@ func (c *lspCmd) Declare(f *cli.Flags) {
 // Run serves one client. The protocol wants exit code 1 where the client left
 // without a shutdown request.
 func (c *lspCmd) Run(p *cli.Program) error {
+	has := func(feature string) bool { return !slices.Contains(c.without, feature) }
 	levels := map[string]slog.Level{"error": slog.LevelError, "warning": slog.LevelWarn, "info": slog.LevelInfo, "debug": slog.LevelDebug}
 	if err := lsp.CheckFeatures(c.without); err != nil {
 		return &cli.Exit{Code: 2, Message: err.Error()}
 	}
+	level := slog.LevelWarn
+	if has("logLevels") {
+		level = levels[c.logLevel]
+	}
 	var started func(lsp.Live)
-	if c.mcp != "" {
+	if c.mcp != "" && has("mcp") {
 		var err error
 		var end func()
-		if started, end, err = serveMCP(p, c.mcp, c.mcpWrite); err != nil {
+		if started, end, err = serveMCP(p, c.mcp, c.mcpWrite && has("mcpWrite")); err != nil {
 			return err
 		}
 		defer end() // takes the file with the token away
 	}
-	compiler := &clangdriver.Driver{PrecompiledDir: cacheDir("precompiled")}
+	compiler := &clangdriver.Driver{KeepAbandoned: !has("abandonedFolders")}
+	if has("precompiledHeaders") {
+		compiler.PrecompiledDir = cacheDir("precompiled")
+	}
 	defer compiler.Close()
 	go compiler.RemoveAbandoned()
 	opt := session.Options{Compiler: compiler}
@@ -64,7 +73,7 @@ func (c *lspCmd) Run(p *cli.Program) error {
 	}
 	err := lsp.Serve(p.Ctx, p.Stdin, p.Stdout, lsp.Options{
 		Version: cli.Version(),
-		Log:     slog.New(slog.NewTextHandler(p.Stderr, &slog.HandlerOptions{Level: levels[c.logLevel]})),
+		Log:     slog.New(slog.NewTextHandler(p.Stderr, &slog.HandlerOptions{Level: level})),
 		Doctor:  doctorText(p),
 		Without: c.without,
 		Started: started,

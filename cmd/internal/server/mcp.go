@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
@@ -24,16 +25,23 @@ const tokenVariable = "BPFLS_MCP_TOKEN"
 
 type mcpCmd struct {
 	write   bool
+	without []string
 	folders []string
 }
 
 func (c *mcpCmd) Declare(f *cli.Flags) {
 	f.Yes(&c.write, "write", "Let clients change files of the workspace (tool apply_change).")
+	f.Names(&c.without, "without", "TOOL,...", "Tools to leave out: "+strings.Join(mcp.Tools, ", ")+".")
 	f.Rest(&c.folders, "folder", "Folders of the workspace; the working directory if left out.", true)
 }
 
 // Run serves one client on standard input and output.
 func (c *mcpCmd) Run(p *cli.Program) error {
+	for _, name := range c.without {
+		if !slices.Contains(mcp.Tools, name) {
+			return cli.Usage("there is no tool %q; there are %s", name, strings.Join(mcp.Tools, ", "))
+		}
+	}
 	folders := c.folders
 	if len(folders) == 0 {
 		folders = []string{"."}
@@ -48,7 +56,7 @@ func (c *mcpCmd) Run(p *cli.Program) error {
 	s := session.New(session.Options{})
 	defer s.Close()
 	s.SetFolders(folders)
-	opt := mcp.Options{Version: cli.Version(), Session: s}
+	opt := mcp.Options{Version: cli.Version(), Session: s, Without: c.without}
 	if c.write {
 		opt.Apply = s.Write
 	}

@@ -2,6 +2,8 @@
 //
 //   BPFLS    the server's binary, required
 //   UPDATE   1: write the golden hover texts anew
+//   WITHOUT  features of the server to switch off
+//   PATIENCE seconds that a test waits for what must come; 60 if not set
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

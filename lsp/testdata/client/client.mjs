@@ -49,6 +49,7 @@ export class Editor {
     editor.shown = options.chroot ? '/inside' : folder;
     fs.cpSync(path.join(here, 'fixtures'), editor.folder, { recursive: true });
     let [command, args] = [server, ['lsp', '--log-level', 'debug']];
+    if (process.env.WITHOUT) args.push('--without', process.env.WITHOUT);
     if (options.chroot) {
       for (const name of ['bpfls', 'bpfls-server']) fs.copyFileSync(path.join(path.dirname(server), name), path.join(folder, name));
       fs.mkdirSync(path.join(folder, 'tmp'));
@@ -161,7 +162,7 @@ export class Editor {
   }
 
   /** Waits until a condition holds, looking again whenever the server says something. */
-  async until(what, holds, seconds = 60) {
+  async until(what, holds, seconds = Number(process.env.PATIENCE ?? 60)) {
     const limit = Date.now() + seconds * 1000;
     while (!(await holds())) {
       const left = limit - Date.now();
