@@ -229,6 +229,14 @@ func (h *history) call(i int, s *verifier.Step, in isa.Inst) {
 		}
 		h.add(i, rankProven, r, fmt.Sprintf("%s comes from %s: %s", orIt(name), text, h.what(s.After)))
 	default:
+		if !isCall(h.in) && name != "" {
+			write := 0
+			if h.u.check.Mode == verifier.AccessWrite {
+				write = 1
+			}
+			_, _, base := h.locate(h.u.point.Slot, wantBase, write)
+			name = or(base, name) // table of table->hits[i]
+		}
 		if name == "" || name == text {
 			name = "it"
 		}
@@ -710,7 +718,8 @@ func (h *history) compute(i int, s *verifier.Step, in isa.Inst) {
 		h.add(i, rankLost, r, fmt.Sprintf("%s can be any number, though it is computed from one %s", text, interval(before.Signed)))
 	case s.Narrow32 && !bounded(before.Signed) && bounded(after.Signed):
 		h.add(i, rankContext, r, fmt.Sprintf("%s keeps the low 32 bits: %s", text, interval(after.Signed)))
-	case in.Kind == isa.Bin && isa.BinOp(in.Op) == isa.And && in.UseImm && bounded(after.Signed):
+	case in.Kind == isa.Bin && isa.BinOp(in.Op) == isa.And && in.UseImm && bounded(after.Signed) && (strings.Contains(text, "&") || strings.Contains(text, " * ")):
+		// Others are the compiler's, of a shift or a multiplication.
 		h.add(i, rankProven, r, fmt.Sprintf("%s is %s", text, interval(after.Signed)))
 	}
 }

@@ -548,7 +548,7 @@ func (w *worker) sizeChecks() []candidate {
 			return nil
 		}
 		size, pointer := args[w.check.Other-1], args[w.check.Reg-1]
-		if effects(f, size) || f.Tokens[size.First].Kind == csource.Number {
+		if effects(f, size) || w.constant(w.check.Other) {
 			return nil
 		}
 		object := strings.TrimPrefix(f.TextOf(f.Uncast(pointer)), "&")

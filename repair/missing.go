@@ -71,7 +71,7 @@ func (w *worker) facts() []fact {
 			out = append(out, w.indexFacts(lo, known)...)
 		}
 		if c.Other >= 0 {
-			if limit, text := w.sizeLimit(), w.argument(c.Other); limit >= 0 && text != "" {
+			if limit, text := w.sizeLimit(), w.argument(c.Other); limit >= 0 && text != "" && !w.constant(c.Other) {
 				add(fmt.Sprintf("%s <= %d", text, limit), verifier.Premise{A: reg(verifier.TermSigned, c.Other), C: limit}, text)
 			}
 		}
@@ -180,6 +180,13 @@ func (w *worker) sizeLimit() int64 {
 		return v.Region.Lo - v.Offset.Hi
 	}
 	return -1
+}
+
+// constant reports whether a register holds one number always: comparing it proves
+// nothing.
+func (w *worker) constant(r int8) bool {
+	v := w.state.Register(int(r))
+	return v.Types == verifier.TypeNumber && finite(v.Signed) && v.Signed.Lo == v.Signed.Hi
 }
 
 // argument is the C text of an argument of the call at the finding.
