@@ -41,6 +41,8 @@ func (c testCase) String() string {
 var (
 	testName = regexp.MustCompile(`\bTest\w+|"[^"]+"`)
 	switches = regexp.MustCompile(`\w+`)
+	// failure is what a failed test says first, or Node of a scenario of TestAcceptance.
+	failure = regexp.MustCompile(`(?:_test\.go:\d+: |\n +error: (?:\|-\n +)?)(.+)`)
 )
 
 // documented reads the table: "| feature | methods | switch, ... | Test, Test "subtest", "subtest" |".
@@ -152,7 +154,9 @@ func TestFeaturesMatter(t *testing.T) {
 		t.Fatal(err)
 	}
 	bin := t.TempDir()
-	build := func(args ...string) { run(t, root, nil, "go", append([]string{args[0], "-tags", "harness"}, args[1:]...)...) }
+	build := func(args ...string) {
+		run(t, root, nil, "go", append([]string{args[0], "-tags", "harness"}, args[1:]...)...)
+	}
 	build("build", "-o", bin+string(filepath.Separator), "./cmd/...")
 	for _, name := range testPackages {
 		build("test", "-c", "-o", filepath.Join(bin, name+".test"), "./"+name)
@@ -212,9 +216,21 @@ func TestFeaturesMatter(t *testing.T) {
 					if slices.Contains([]string{"lsp", "session"}, packages[c.name]) {
 						args = append(args, "-until", "3s")
 					}
-					if result, out := runTest(t, c, args...); result != "fail" {
+					result, out := runTest(t, c, args...)
+					if result != "fail" {
 						t.Errorf("without %s %s should fail: %s\n%s", off, c, result, out)
+						continue
 					}
+					why := ""
+					for _, said := range failure.FindAllSubmatch(out, -1) {
+						if text := string(said[1]); why == "" && !strings.HasPrefix(text, "seed ") && !strings.Contains(text, "# SKIP") {
+							why = text
+						}
+					}
+					if why == "" {
+						t.Errorf("without %s %s fails and does not say why:\n%s", off, c, out)
+					}
+					t.Logf("without %s %s fails: %.300s", off, c, why)
 				}
 			})
 		}
