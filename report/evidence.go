@@ -17,14 +17,14 @@ func (p *printer) evidence(e *explain.Evidence) {
 	}
 	if w := e.Witness; w != nil {
 		if w.Context != nil {
-			p.aside("context", hex.EncodeToString(w.Context))
+			p.aside("context", hexText(w.Context))
 		}
 		if w.Packet != nil {
-			p.aside("packet", or(hex.EncodeToString(w.Packet), "(no bytes)"))
+			p.aside("packet", or(hexText(w.Packet), "(no bytes)"))
 		}
 		for _, name := range sortedKeys(w.Maps) {
 			for _, entry := range w.Maps[name] {
-				p.aside("map "+name, "key "+hex.EncodeToString(entry.Key)+", value "+hex.EncodeToString(entry.Value))
+				p.aside("map "+name, "key "+hexText(entry.Key)+", value "+hexText(entry.Value))
 			}
 		}
 	}
@@ -39,6 +39,26 @@ func (p *printer) evidence(e *explain.Evidence) {
 	if e.NoFix != "" {
 		p.aside("no fix", e.NoFix)
 	}
+}
+
+// hexText is bytes for readers: many zeros are counted. JSON has them all.
+func hexText(b []byte) string {
+	var out strings.Builder
+	for len(b) > 0 {
+		zeros := 0
+		for zeros < len(b) && b[zeros] == 0 {
+			zeros++
+		}
+		if zeros > 16 {
+			fmt.Fprintf(&out, " (%d times 00) ", zeros)
+			b = b[zeros:]
+			continue
+		}
+		n := max(zeros, 1)
+		out.WriteString(hex.EncodeToString(b[:n]))
+		b = b[n:]
+	}
+	return strings.TrimSpace(out.String())
 }
 
 func or(a, b string) string {
