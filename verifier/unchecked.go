@@ -92,7 +92,7 @@ func (r *run) behindStack() []Hazard {
 			continue
 		}
 		for _, c := range r.g.Checks(id) {
-			if c.Kind != cfg.ValidMapKeyValue {
+			if c.Kind != cfg.ValidMapKeyValue || r.farBelow(id, &c) {
 				continue
 			}
 			h := Hazard{
@@ -105,6 +105,43 @@ func (r *run) behindStack() []Hazard {
 		}
 	}
 	return found
+}
+
+// farBelow reports whether a key or value that the straight line before its call makes, as in
+// r2 = r10, r2 += -16, r1 = map, is a part of the frame. It saves making the state again.
+func (r *run) farBelow(id cfg.NodeID, c *cfg.Check) bool {
+	off, at, size := int64(0), false, int64(-1)
+	for range 16 {
+		before := r.g.Predecessors(id)
+		if len(before) != 1 || r.g.Kind(before[0]) != cfg.Instruction {
+			return false
+		}
+		id = before[0]
+		in := &r.g.Op(id).Inst
+		switch {
+		case in.Kind >= isa.Call && in.Kind <= isa.CallBTF:
+			return false
+		case in.Kind == isa.LoadMapFD && in.Dst == c.Other && size < 0:
+			for i := range r.in.Maps {
+				if m := &r.in.Maps[i]; m.FD == int(in.Imm) && c.Key {
+					size = int64(m.KeySize)
+				} else if m.FD == int(in.Imm) {
+					size = int64(m.ValueSize)
+				}
+			}
+		case in.Kind != isa.Bin || in.Dst != c.Reg || at:
+		case in.Op == uint8(isa.Add) && in.UseImm:
+			off += int64(in.Imm)
+		case in.Op == uint8(isa.Mov) && !in.UseImm && in.Src == isa.R10:
+			at = true
+		default:
+			return false
+		}
+		if at && size >= 0 {
+			return off+size <= 0
+		}
+	}
+	return false
 }
 
 // keyOrValue returns the map and the size of a key or value that is at a known place of the
