@@ -103,13 +103,3 @@ func readsContext(insts []isa.Inst, from int) bool {
 	}
 	return false
 }
-
-func listing(insts []isa.Inst) string {
-	var b bytes.Buffer
-	for i := range insts {
-		if insts[i].Slots > 0 {
-			b.WriteString(isa.Text(&insts[i], nil) + "\n")
-		}
-	}
-	return b.String()
-}

@@ -441,3 +441,13 @@ func TestFound(t *testing.T) {
 		})
 	}
 }
+
+func listing(insts []isa.Inst) string {
+	var b strings.Builder
+	for i := range insts {
+		if insts[i].Slots > 0 {
+			b.WriteString(isa.Text(&insts[i], nil) + "\n")
+		}
+	}
+	return b.String()
+}
