@@ -22,9 +22,13 @@ func (d *describer) nth() int {
 	if !ok || at.Line == 0 {
 		return 0
 	}
+	failed := d.failed[lineColumn{at.File, at.Line, at.Column}]
+	if len(failed) < 2 {
+		return 0
+	}
 	before, all := 0, 0
 	copy := d.copyOf(d.u.point.Slot, d.u.id.path)
-	for _, o := range d.failed[lineColumn{at.File, at.Line, at.Column}] {
+	for _, o := range failed {
 		if d.copyOf(o.id.slot, o.id.path) != copy || o.check.Mode != d.u.check.Mode || isCall(d.insts[o.id.slot]) != isCall(d.in) {
 			continue
 		}
