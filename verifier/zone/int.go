@@ -10,7 +10,7 @@ import (
 // Int is a 128-bit two's-complement integer, or one of the infinities NegInf and
 // PosInf, which are the smallest and the largest value and compare accordingly.
 // Bounds and edge weights need up to 66 bits; products up to 127. Finite numbers are
-// between -(2^127 - 2) and 2^127 - 2.
+// between -(2^127 - 1) and 2^127 - 2.
 //
 // Add, Sub, Neg and Mul of finite numbers that leave the range saturate to the
 // infinity of their sign. An infinite operand makes the sum infinite (of the first
@@ -125,7 +125,22 @@ func (a Int) Neg() Int {
 }
 
 // Sub returns a - b.
-func (a Int) Sub(b Int) Int { return a.Add(b.Neg()) }
+func (a Int) Sub(b Int) Int {
+	if a.IsInf() {
+		return a
+	}
+	if b.IsInf() {
+		return b.Neg()
+	}
+	r := a.sub(b)
+	if (a.hi^b.hi)&(a.hi^r.hi) < 0 {
+		if a.hi < 0 {
+			return NegInf
+		}
+		return PosInf
+	}
+	return r
+}
 
 func (a Int) abs() (hi, lo uint64) {
 	if a.hi < 0 {
@@ -162,7 +177,7 @@ func (a Int) Mul(b Int) Int {
 	}
 	r := Int{int64(hi), lo}
 	if neg {
-		return r.Neg()
+		return Int{}.sub(r)
 	}
 	return r
 }

@@ -30,7 +30,7 @@ func fromBig(b *big.Int) (n Int, saturated bool) {
 
 var edgeInts = []Int{Zero, One, minus1, FromInt64(math.MaxInt32), FromInt64(math.MinInt32), FromUint64(math.MaxUint32),
 	FromUint64(math.MaxUint32 + 1), FromInt64(math.MaxInt64), FromInt64(math.MinInt64), FromUint64(math.MaxUint64),
-	FromUint64(1 << 63), {1, 0}, {1, 1}, {-1, 0}, {math.MaxInt64, 0}, {math.MinInt64, 2}, {1 << 62, math.MaxUint64},
+	FromUint64(1 << 63), {1, 0}, {1, 1}, {-1, 0}, {math.MaxInt64, 0}, {math.MinInt64, 1}, {math.MinInt64, 2}, {1 << 62, math.MaxUint64},
 	{math.MaxInt64, math.MaxUint64 - 1}}
 
 // TestIntAgainstBig compares every operation on all pairs of edge values with math/big.
