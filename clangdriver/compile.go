@@ -98,6 +98,7 @@ type compilation struct {
 	// preamble: text is the directives at the beginning of a source, and the object a
 	// precompiled header.
 	preamble bool
+	layout   bool             // clang tells the layout of stack frames: see tellStack
 	pch      *precompiled     // used; nil: none
 	before   map[string]stamp // of headers, before clang was started
 	cwd      string           // of clang
@@ -190,7 +191,11 @@ func (c *compilation) run(ctx context.Context) (out *Output, changed []string, e
 	if err != nil {
 		return nil, nil, err
 	}
-	return c.read(res, started)
+	out, changed, err = c.read(res, started)
+	if err == nil && out.Object == nil && c.pch == nil {
+		err = c.tellStack(ctx, out)
+	}
+	return out, changed, err
 }
 
 func (c *compilation) runClang(ctx context.Context, args []string) (*runResult, error) {
@@ -310,6 +315,9 @@ func (c *compilation) prepare() ([]string, error) {
 	case c.pch != nil:
 		// Whether it holds was decided by contents, which clang does not do.
 		args = append(args, "-include-pch", filepath.Join(c.pch.dir, precompiledFile), "-Xclang", "-fno-validate-pch")
+	}
+	if c.layout {
+		args = append(args, layoutFlags...)
 	}
 	return append(args,
 		"-ivfsoverlay", filepath.Join(c.temp, tempOverlay),

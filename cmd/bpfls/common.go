@@ -87,8 +87,9 @@ func diagnostics(p *cli.Program, o *session.Outcome) {
 	}
 }
 
-// failed writes why a file could not be judged, and the errors in its settings.
-func failed(p *cli.Program, o *session.Outcome) {
+// failed writes why a file could not be judged, and the errors in its settings. told:
+// diagnostics wrote clang's errors before.
+func failed(p *cli.Program, o *session.Outcome, told bool) {
 	for _, problem := range o.Problems {
 		fmt.Fprintf(p.Stderr, "bpfls: %v\n", problem)
 	}
@@ -96,6 +97,9 @@ func failed(p *cli.Program, o *session.Outcome) {
 		return
 	}
 	message := o.Err.Error()
+	if told && o.CompileErrors {
+		message = "it does not compile"
+	}
 	if !strings.HasPrefix(message, o.Report.Path) && !filepath.IsAbs(message) {
 		message = o.Report.Path + ": " + message
 	}
@@ -108,7 +112,7 @@ func load(p *cli.Program, f *inputFlags, file, section, function string) (*sessi
 	req.Section, req.Program, req.NoVerify, req.All = section, function, true, true
 	o := session.Run(p.Ctx, req)
 	diagnostics(p, o)
-	failed(p, o)
+	failed(p, o, true)
 	if o.Err != nil || len(o.Problems) > 0 {
 		return o, &cli.Exit{Code: cli.Unjudged}
 	}

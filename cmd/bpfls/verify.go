@@ -60,6 +60,7 @@ func (c *verifyCmd) Run(p *cli.Program) error {
 				fmt.Fprintf(p.Stderr, "bpfls: %s: looking for fixes: %v\n", o.Report.Path, err)
 			}
 		}
+		told := false
 		switch c.format {
 		case "json":
 			reports = append(reports, o.Report)
@@ -71,11 +72,12 @@ func (c *verifyCmd) Run(p *cli.Program) error {
 			}
 		default:
 			diagnostics(p, o)
+			told = true
 			if err := c.write(p, o); err != nil {
 				return err
 			}
 		}
-		failed(p, o)
+		failed(p, o, told)
 	}
 	if c.format == "sarif" {
 		if err := report.SARIF(p.Stdout, cli.Version(), judged, p.Shorten); err != nil {
