@@ -191,7 +191,7 @@ func (e *explainer) unjudged(p *Program) {
 		code = rejectionCode(reason)
 	}
 	if advice != "" {
-		message = strings.TrimSuffix(message, ".") + ". " + advice
+		message = sentence(message) + " " + advice
 		p.Reason = message
 	} else {
 		p.Reason = message

@@ -9,6 +9,7 @@ import (
 
 	"bpfls/csource"
 	"bpfls/explain"
+	"bpfls/platform"
 )
 
 // fixable are the codes that candidates knows changes for.
@@ -574,32 +575,37 @@ func (w *worker) optimise() []candidate {
 	return []candidate{{"compile with -O2", Change{Flags: []string{"-O2"}}}}
 }
 
-// declareHook names the section after the hook whose context the program takes.
+// declareHook names the section after the hook that its name is near, or whose context
+// the program takes.
 func (w *worker) declareHook() []candidate {
 	if w.fn == nil || w.s.Program == nil {
 		return nil
 	}
 	f := w.file
-	context := strings.Trim(w.s.Program.ContextType, " *")
 	var out []candidate
 	for i := w.fn.First; i < w.fn.Name; i++ {
 		if f.Tokens[i].Kind != csource.String || !f.Is(i-2, "SEC", "section") {
 			continue
 		}
-		for _, t := range w.s.Platform.Types {
-			if t.Context == nil || len(t.Prefixes) == 0 || t.Context.TypeName == "" || context == "" || strings.TrimPrefix(context, "struct ") != strings.TrimPrefix(t.Context.TypeName, "struct ") {
-				continue
-			}
-			prefix := strings.TrimSuffix(t.Prefixes[0], "/")
+		declare := func(t *platform.ProgramType, section string) {
 			out = append(out, candidate{
 				fmt.Sprintf("name the section after the hook %s", t.Name),
-				Change{Edits: []explain.Edit{w.replace(w.path, csource.Span{First: i, Last: i}, strconv.Quote(prefix))}},
+				Change{Edits: []explain.Edit{w.replace(w.path, csource.Span{First: i, Last: i}, strconv.Quote(section))}},
 			})
 			from, _ := f.Offsets(csource.Span{First: w.fn.First, Last: w.fn.First})
 			out = append(out, candidate{
 				fmt.Sprintf("say that programs of this section are of type %s", t.Name),
 				Change{Edits: []explain.Edit{w.insert(w.path, from, fmt.Sprintf("// bpfls: type=%s section=%s%s", t.Name, w.s.Program.Section, styleOf(f, w.fn).eol))}},
 			})
+		}
+		if t, section, ok := w.s.Platform.Near(w.s.Program.Section, w.s.Program.ContextType); ok {
+			declare(t, section)
+			continue
+		}
+		for _, t := range w.s.Platform.Types {
+			if t.Context != nil && len(t.Prefixes) > 0 && t.Context.Is(w.s.Program.ContextType) {
+				declare(t, strings.TrimRight(t.Prefixes[0], "/+"))
+			}
 		}
 	}
 	return out

@@ -533,6 +533,9 @@ func (p *pipeline) noHook(prog *elfbpf.Program) (reason, advice string) {
 	if p.out.Platform.Name == "windows" {
 		os = "eBPF for Windows"
 	}
+	if t, name, ok := p.out.Platform.Near(prog.Section, prog.ContextType); ok {
+		return fmt.Sprintf("section %s names no hook of %s; did you mean %s?", prog.Section, os, name), otherwise("Or say", t.Name)
+	}
 	var prefixes []string
 	for _, t := range p.out.Platform.Types {
 		if len(t.Prefixes) > 0 && t.Context != nil {
@@ -549,7 +552,12 @@ func (p *pipeline) noHook(prog *elfbpf.Program) (reason, advice string) {
 		prefixes = append(prefixes[:8], "...")
 	}
 	return fmt.Sprintf("section %s names no hook of %s (%s)", prog.Section, os, strings.Join(prefixes, ", ")),
-		fmt.Sprintf("Name the section after its hook, or say what it is: --type %[1]s, type = %[1]q in bpfls.toml, or a comment // bpfls: type=%[1]s before the function", example)
+		otherwise("Name the section after its hook, or say", example)
+}
+
+// otherwise tells how to say what a program is where its section does not.
+func otherwise(say, example string) string {
+	return fmt.Sprintf("%s what it is: --type %[2]s, type = %[2]q in bpfls.toml, or a comment // bpfls: type=%[2]s before the function", say, example)
 }
 
 func layout(s *elfbpf.Struct) platform.StructLayout {

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 
+	"bpfls/platform"
+
 	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
 )
@@ -409,7 +411,7 @@ func meant(word string, allowed []string) string {
 func nearest(word string, list []string) string {
 	best, least := "", len(word)/3+2 // so many edits are still a typing error
 	for _, candidate := range list {
-		if n := distance(plain(word), plain(candidate), least); n < least {
+		if n := platform.EditDistance(plain(word), plain(candidate), least); n < least {
 			best, least = candidate, n
 		}
 	}
@@ -419,28 +421,4 @@ func nearest(word string, list []string) string {
 // plain takes away what is most easily confused: case, - and _.
 func plain(word string) string {
 	return strings.NewReplacer("-", "", "_", "").Replace(strings.ToLower(word))
-}
-
-// distance is the Levenshtein distance, or most where it is at least that.
-func distance(a, b string, most int) int {
-	if len(a)-len(b) >= most || len(b)-len(a) >= most {
-		return most
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return min(row[len(b)], most)
 }
