@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"bpfls/elfbpf"
 	"bpfls/isa"
 	"bpfls/platform"
 	"bpfls/verifier"
@@ -38,8 +39,9 @@ func (e *explainer) findings() []Finding {
 	belongs := map[checkID]int{}    // the finding that a check became or follows from
 	expression := map[checkID]int{} // the same without the path: inlined copies share their C expression
 	wrong := map[[2]int]int{}       // slot, register: the finding about what the register holds
-	roots := map[string]int{}       // what made the check fail: later uses of the same value
-	places := map[spot]int{}        // what fails where in the source
+	arguments := e.argumentTypes(all)
+	roots := map[string]int{} // what made the check fail: later uses of the same value
+	places := map[spot]int{}  // what fails where in the source
 	for i := range all {
 		u := &all[i]
 		if u.root != nil {
@@ -62,6 +64,7 @@ func (e *explainer) findings() []Finding {
 			continue
 		}
 		d := e.describe(u)
+		d.findSwapped(arguments[checkID{u.id.slot, u.id.path, 0}])
 		d.because = d.cause()
 		if j, ok := roots[d.because]; ok && d.because != "" {
 			belongs[u.id] = j
@@ -80,6 +83,9 @@ func (e *explainer) findings() []Finding {
 		n := len(out)
 		roots[d.because], belongs[u.id], expression[here], places[at] = n, n, n, n
 		wrong[[2]int{u.id.slot, int(u.check.Reg)}] = n
+		if d.swapped > 0 {
+			wrong[[2]int{u.id.slot, int(d.swapped)}] = n
+		}
 		out = append(out, f)
 	}
 	for j := range out {
@@ -338,17 +344,18 @@ func (e *explainer) helper(in isa.Inst) *platform.Helper {
 }
 
 func (e *explainer) mapByFD(r verifier.Range) string {
-	if r.LoInf || r.HiInf || r.Lo != r.Hi {
-		return ""
+	maps := e.mapsByFD(r)
+	if len(maps) != 1 {
+		return "" // equal maps share a descriptor
 	}
-	name := ""
-	for _, m := range e.Object.Maps {
-		if int64(m.FD) == r.Lo {
-			if name != "" {
-				return "" // equal maps share a descriptor
-			}
-			name = m.Name
+	return maps[0].Name
+}
+
+func (e *explainer) mapsByFD(r verifier.Range) (maps []*elfbpf.Map) {
+	for i := range e.Object.Maps {
+		if m := &e.Object.Maps[i]; !r.LoInf && !r.HiInf && r.Lo == r.Hi && int64(m.FD) == r.Lo {
+			maps = append(maps, m)
 		}
 	}
-	return name
+	return maps
 }

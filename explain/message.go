@@ -27,6 +27,7 @@ type describer struct {
 	text    string    // C text of the place
 	related []Related // what belongs to the message itself
 	missing string
+	swapped int8            // the argument in whose place the checked one stands; 0: none
 	because string          // see cause
 	steps   []verifier.Step // see slice
 	sliced  bool
@@ -68,6 +69,9 @@ func (d *describer) underlined() (Range, string, string) {
 // message is the finding's sentence.
 func (d *describer) message() string {
 	c := d.u.check
+	if d.swapped > 0 {
+		return d.swap()
+	}
 	switch d.code {
 	case "BPF-packet-bounds":
 		return d.packet()
@@ -83,7 +87,7 @@ func (d *describer) message() string {
 		return d.null()
 	case "BPF-map-argument":
 		if c.Types == verifier.TypeMapPrograms {
-			return d.argument("must be a map of programs")
+			return d.argument("must be a map of programs" + d.mapType())
 		}
 		return d.argument("must be a map")
 	case "BPF-pointer-argument":
@@ -511,20 +515,23 @@ func helperName(h *platform.Helper, in isa.Inst) string {
 
 // argumentName is "argument 1 (map) of bpf_map_update_elem".
 func (d *describer) argumentName() string {
-	n := int(d.u.check.Reg)
+	n := d.u.check.Reg
 	if n < 1 || n > 5 {
 		return "an argument of " + d.callee()
 	}
+	return fmt.Sprintf("argument %s of %s", d.numbered(n), d.callee())
+}
+
+// numbered is an argument's number with its name: "1 (map)".
+func (d *describer) numbered(n int8) string {
+	name := ""
 	if h := d.helper(d.in); h != nil {
-		name := h.ArgNames[n-1]
-		if name == "" {
-			name = argRole(h.Args[n-1])
-		}
-		if name != "" {
-			return fmt.Sprintf("argument %d (%s) of %s", n, name, d.callee())
-		}
+		name = or(h.ArgNames[n-1], argRole(h.Args[n-1]))
 	}
-	return fmt.Sprintf("argument %d of %s", n, d.callee())
+	if name == "" {
+		return strconv.Itoa(int(n))
+	}
+	return fmt.Sprintf("%d (%s)", n, name)
 }
 
 // argRole names an argument whose name is not known.
@@ -556,6 +563,14 @@ func (d *describer) argument(must string) string {
 		return fmt.Sprintf("the operand %s; here %s.", must, d.subjectIs(d.u.check.Reg))
 	}
 	return fmt.Sprintf("%s %s; here %s.", d.argumentName(), must, d.subjectIs(d.u.check.Reg))
+}
+
+// mapType tells the type of the map that an argument is: ", and not of type hash".
+func (d *describer) mapType() string {
+	if maps := d.mapsByFD(d.value.MapFD); d.value.Types == verifier.TypeMap && len(maps) > 0 {
+		return ", not of type " + d.Platform.MapType(maps[0].Type).Name
+	}
+	return ""
 }
 
 func (d *describer) size() string {
@@ -753,6 +768,11 @@ func (d *describer) what(v verifier.Value) string {
 			return "the number " + strconv.FormatInt(s.Lo, 10)
 		}
 		return fmt.Sprintf("a number between %d and %d", s.Lo, s.Hi)
+	}
+	if v.Types == verifier.TypeMap || v.Types == verifier.TypeMapPrograms {
+		if m := d.mapByFD(v.MapFD); m != "" {
+			return "the map " + m
+		}
 	}
 	if n := bits.OnesCount16(uint16(v.Types & verifier.TypeAny)); n == 0 || n > 4 {
 		return "a value that may never have been set, or whose kind is not known"

@@ -219,6 +219,16 @@ func (m *Machine) movePacket() {
 	m.setPacket(data, meta)
 }
 
+// words says what a value is.
+func (m *Machine) words(v Value) string {
+	if v.Kind() == MapFD {
+		if s := m.mapByFD(v.Region.Map); s != nil && s.def.Name != "" {
+			return "the map " + s.def.Name
+		}
+	}
+	return kindWords[v.Kind()]
+}
+
 // argument checks argument i and says how many further arguments belong to it.
 func (m *Machine) argument(h *platform.Helper, i int, args *arguments) (skip int, err error) {
 	reg := isa.Reg(i + 1)
@@ -228,7 +238,7 @@ func (m *Machine) argument(h *platform.Helper, i int, args *arguments) (skip int
 	}
 	null := v.IsNull()
 	wrong := func(want string) (int, error) {
-		return 0, m.fault("argument %d of %s must be %s; it is a %s", i+1, h.Name, want, v.Kind())
+		return 0, m.fault("argument %d of %s must be %s; it is %s", i+1, h.Name, want, m.words(v))
 	}
 	switch t := h.Args[i]; t {
 	case platform.ArgAnything:

@@ -24,6 +24,12 @@ const (
 
 var kindNames = [...]string{"number", "ctx", "packet", "stack", "shared", "map_fd", "func", "socket", "btf_id", "alloc_mem"}
 
+// kindWords say what a value of a kind is.
+var kindWords = [...]string{
+	"a number", "a pointer to the context", "a pointer into the packet", "a pointer to the stack", "a pointer to a map value", "a map",
+	"a function", "a pointer to a socket", "a pointer to a kernel object", "a pointer to allocated memory",
+}
+
 // String returns PREVAIL's name of the kind.
 func (k Kind) String() string { return kindNames[k] }
 
@@ -117,7 +123,7 @@ func (m *Machine) locate(base Value, off int64, n int, write bool) (*Region, int
 	}
 	switch r.Kind {
 	case MapFD, Code, BTFObject:
-		return nil, 0, m.fault("%s %d bytes through a %s", verb, n, r.Kind)
+		return nil, 0, m.fault("%s %d bytes through %s", verb, n, m.words(base))
 	}
 	if r.Freed {
 		return nil, 0, m.fault("%s the packet through a pointer that a helper made invalid", verb)

@@ -10,6 +10,7 @@ import (
 	"bpfls/csource"
 	"bpfls/explain"
 	"bpfls/platform"
+	"bpfls/verifier"
 )
 
 // fixable are the codes that candidates knows changes for.
@@ -19,7 +20,7 @@ var fixable = map[string]bool{
 	"BPF-size-argument": true, "BPF-uninitialized-bytes": true, "BPF-uninitialized-value": true, "BPF-return-value": true,
 	"BPF-not-a-number": true, "BPF-pointer-argument": true, "BPF-number-argument": true, "BPF-not-a-pointer": true,
 	"BPF-pointer-comparison": true, "BPF-pointer-arithmetic": true, "BPF-division-by-zero": true,
-	"BPF-map-type": true, "BPF-map-argument": true,
+	"BPF-map-type": true, "BPF-map-argument": true, "BPF-context-argument": true,
 }
 
 // candidates lists changes that may make the finding go away, the most natural first.
@@ -58,6 +59,7 @@ func (w *worker) candidates() []candidate {
 	case "BPF-packet-bounds", "BPF-map-value-bounds", "BPF-stack-bounds", "BPF-memory-bounds", "BPF-size-argument":
 		out = append(w.narrowed(), append(out, w.barriers()...)...)
 	}
+	out = append(w.swapArguments(), out...)
 	var unique []candidate
 	seen := map[string]bool{}
 	for _, c := range out {
@@ -568,6 +570,31 @@ func (w *worker) sizeChecks() []candidate {
 	text := f.TextOf(args[w.check.Reg-1])
 	title := fmt.Sprintf("check that %s is positive", text)
 	return append(w.guards(w.fn, w.stmt, title, text+" < 1"), w.guards(w.fn, w.stmt, title, fmt.Sprintf("%s < 1 || %s > 65535", text, text))...)
+}
+
+// swapArguments exchanges two arguments of a call that stand in each other's place, without
+// their casts where they only compile so.
+func (w *worker) swapArguments() []candidate {
+	if !w.found || w.check.Kind != verifier.CheckType {
+		return nil
+	}
+	name, args := w.call()
+	var out []candidate
+	for _, c := range w.s.Result.Checks(w.point) {
+		if c.Proven || !explain.Swapped(w.check, c.Check, w.state) {
+			continue
+		}
+		a, b := int(min(w.check.Reg, c.Check.Reg)), int(max(w.check.Reg, c.Check.Reg))
+		if a < 1 || b > len(args) {
+			continue
+		}
+		f, first, second := w.file, args[a-1], args[b-1]
+		title := fmt.Sprintf("swap arguments %d and %d of %s", a, b, name)
+		for _, text := range []func(csource.Span) string{f.TextOf, func(e csource.Span) string { return f.TextOf(f.Uncast(e)) }} {
+			out = append(out, candidate{title, Change{Edits: []explain.Edit{w.replace(w.path, first, text(second)), w.replace(w.path, second, text(first))}}})
+		}
+	}
+	return out
 }
 
 // optimise compiles with -O2.

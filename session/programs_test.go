@@ -101,6 +101,7 @@ var fixClasses = map[string][]string{
 	"optimisation":                   {"compile with -O2"},
 	"the type of a map":              {"make programs a map of type"},
 	"the size of a map's keys":       {"make the keys of"},
+	"swapped arguments":              {"swap arguments"},
 	"the hook's declaration":         {"name the section after"},
 }
 
