@@ -6,7 +6,6 @@ import (
 	"bpfls/csource"
 	"bpfls/elfbpf"
 	"bpfls/isa"
-	"bpfls/position"
 	"bpfls/verifier"
 )
 
@@ -356,7 +355,7 @@ func (n *Namer) assigns(slot int, v *elfbpf.Variable) bool {
 	s := n.e.source(l.File)
 	line := l.Line
 	if s == nil {
-		s, line = newSource(position.New([]byte(l.Text))), 1
+		s, line = n.e.sourceOfLine(l.Text), 1
 	}
 	i := s.TokenAt(s.Offset(s.BTF(line, max(l.Column, 1))))
 	first, last := i, i

@@ -113,17 +113,18 @@ func (e *explainer) slices() *verifier.Slicer {
 // explainer holds what the findings of one program have in common.
 type explainer struct {
 	Input
-	insts  []isa.Inst       // by slot
-	causes int              // checks whose cause was looked for
-	slicer *verifier.Slicer // made when first asked
-	texts  map[string]*source
-	from   *flow                          // made when first asked
-	heads  []int32                        // by slot: see blocks
-	writes []uint16                       // by slot: see effects
-	scoped map[int][]*elfbpf.Scope        // by slot
-	relocs map[string][]elfbpf.Relocation // by section
-	names  *Namer                         // made when first asked
-	failed map[lineColumn][]*unproven     // see failing
+	insts    []isa.Inst       // by slot
+	causes   int              // checks whose cause was looked for
+	slicer   *verifier.Slicer // made when first asked
+	texts    map[string]*source
+	single   map[string]*source             // see sourceOfLine
+	from     *flow                          // made when first asked
+	straight []block                        // by slot
+	writes   []uint16                       // by slot: see effects
+	scoped   map[int][]*elfbpf.Scope        // by slot
+	relocs   map[string][]elfbpf.Relocation // by section
+	names    *Namer                         // made when first asked
+	failed   map[lineColumn][]*unproven     // see failing
 }
 
 // source returns the text of a file of line information, or nil.
@@ -136,6 +137,19 @@ func (e *explainer) source(file string) *source {
 		s = newSource(m)
 	}
 	e.texts[file] = s
+	return s
+}
+
+// sourceOfLine returns the text of one line as a source of its own.
+func (e *explainer) sourceOfLine(text string) *source {
+	s, ok := e.single[text]
+	if !ok {
+		if e.single == nil {
+			e.single = map[string]*source{}
+		}
+		s = newSource(position.New([]byte(text)))
+		e.single[text] = s
+	}
 	return s
 }
 
@@ -282,20 +296,28 @@ func (e *explainer) lines() (facts []LineFacts, total int) {
 	at := int32(-1)
 	of := make([]int32, len(e.insts)) // by slot: index in facts, or -1
 	counts := []int32{}
+	tallies := e.Result.Tallies()
+	line := -1 // index in Program.Lines, of the line of the slot
 	for slot := range e.insts {
 		of[slot] = -1
+		for line+1 < len(e.Program.Lines) && e.Program.Lines[line+1].Slot <= slot {
+			line++
+		}
 		if e.insts[slot].Slots == 0 && slot > 0 && e.insts[slot-1].Slots == 2 {
 			continue
 		}
 		if slot&15 == 0 && e.stopped() {
 			return nil, 0
 		}
-		checks, proven, reached := e.Result.Tally(slot)
-		total += checks
-		l, ok := e.Program.Line(slot)
-		if !ok || l.Line == 0 {
+		var t verifier.Tally
+		if slot < len(tallies) {
+			t = tallies[slot]
+		}
+		total += t.Checks
+		if line < 0 || e.Program.Lines[line].Line == 0 {
 			continue
 		}
+		l := &e.Program.Lines[line]
 		if k := (key{l.File, l.Line}); at < 0 || k != last {
 			i, ok := index[k]
 			if !ok {
@@ -309,9 +331,9 @@ func (e *explainer) lines() (facts []LineFacts, total int) {
 		of[slot] = at
 		counts[at]++
 		f := &facts[at]
-		f.Checks += checks
-		f.Proven += proven
-		if reached {
+		f.Checks += t.Checks
+		f.Proven += t.Proven
+		if t.Reached {
 			f.Unreachable = false
 		}
 	}

@@ -61,21 +61,28 @@ func (e *explainer) functionEntry(slot int) bool {
 	return slot == 0 || slices.ContainsFunc(e.Program.Subs, func(sub elfbpf.Subprogram) bool { return sub.Slot == slot })
 }
 
-// blocks returns, by slot, the first slot of the straight piece of code that it is in:
-// one that nothing jumps into.
-func (e *explainer) blocks() []int32 {
-	if e.heads != nil {
-		return e.heads
+// block says of a slot which straight piece of code it is in, one that nothing jumps into.
+type block struct {
+	head   int32  // the first slot
+	before int32  // the slot before this one; of the head itself -1
+	writes uint16 // effects from the head on, this slot's among them
+}
+
+// blocks returns the block of each slot.
+func (e *explainer) blocks() []block {
+	if e.straight != nil {
+		return e.straight
 	}
-	from := e.flow()
-	e.heads = make([]int32, len(e.insts))
-	for s := range e.heads {
-		e.heads[s] = int32(s)
+	from, effects := e.flow(), e.effects()
+	e.straight = make([]block, len(e.insts))
+	for s := range e.straight {
+		b := block{int32(s), -1, effects[s]}
 		if f := from.before(s); len(f) == 1 && int(f[0]) < s && s-int(f[0]) == int(e.insts[f[0]].Slots) && !e.functionEntry(s) {
-			e.heads[s] = e.heads[f[0]]
+			b = block{e.straight[f[0]].head, f[0], e.straight[f[0]].writes | effects[s]}
 		}
+		e.straight[s] = b
 	}
-	return e.heads
+	return e.straight
 }
 
 // storesFrame is the bit in effects of instructions that store through r10.
@@ -131,19 +138,22 @@ func (n *Namer) definitions(slot, what int) ([]int, bool) {
 }
 
 func (n *Namer) define(slot, what int) (defs []int, ok bool) {
-	from, heads, effects := n.e.flow(), n.e.blocks(), n.e.effects()
+	from, blocks, effects := n.e.flow(), n.e.blocks(), n.e.effects()
 	bit := uint16(storesFrame)
 	if what >= 0 {
 		bit = 1 << what
 	}
-	seen := n.marks(len(heads))
+	seen := n.marks(len(blocks))
 	n.work = append(n.work[:0], int32(slot))
 work:
 	for len(n.work) > 0 {
 		at := n.work[len(n.work)-1]
 		n.work = n.work[:len(n.work)-1]
-		for at != heads[at] {
-			at = from.before(int(at))[0]
+		for b := &blocks[at]; b.before >= 0; b = &blocks[at] {
+			if at = b.before; blocks[at].writes&bit == 0 {
+				at = b.head
+				break
+			}
 			if effects[at]&bit == 0 {
 				continue
 			}

@@ -2,11 +2,13 @@ package explain
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
 
 	"bpfls/csource"
+	"bpfls/elfbpf"
 	"bpfls/isa"
 	"bpfls/verifier"
 )
@@ -276,12 +278,12 @@ func (h *history) invalidate(i int, s *verifier.Step, in isa.Inst) {
 
 // narrow words a branch that restricts what is known.
 func (h *history) narrow(i int, s *verifier.Step) {
-	r, cond := h.condition(s)
 	switch s.Subject.Kind {
 	case verifier.SubjectPacketSize:
 		if strings.HasPrefix(h.u.message, "Lower bound") {
 			return
 		}
+		r, cond := h.condition(s)
 		text := "this check proves " + byteCount(s.After.Signed.Lo)
 		if cond != "" {
 			text += ": " + cond
@@ -299,6 +301,7 @@ func (h *history) narrow(i int, s *verifier.Step) {
 			if s.After.Offset.Lo == s.After.Offset.Hi && bounded(s.After.Offset) {
 				return // what is known of the packet's size says it
 			}
+			r, cond := h.condition(s)
 			text := "this check proves that it lies before the packet's end"
 			if cond != "" {
 				text += ": " + cond
@@ -306,9 +309,11 @@ func (h *history) narrow(i int, s *verifier.Step) {
 			h.add(i, rankContext, r, text)
 		case s.After.Types == verifier.TypeNumber && s.Before.Signed != s.After.Signed && interval(s.After.Signed) != "":
 			if h.code != "BPF-loop-bound" {
+				r, _ := h.condition(s)
 				h.add(i, rankProven, r, fmt.Sprintf("behind this check %s is %s", name(), interval(s.After.Signed)))
 			}
 		case s.After.Types != s.Before.Types && s.After.Types != 0:
+			r, _ := h.condition(s)
 			h.add(i, rankContext, r, fmt.Sprintf("behind this check %s is %s", name(), h.what(s.After)))
 		}
 	}
@@ -639,20 +644,22 @@ func (h *history) load(i int, s *verifier.Step, in isa.Inst) {
 	if in.Kind != isa.Load {
 		return
 	}
+	uninit := s.After.Types&verifier.TypeUninit != 0
+	switch {
+	case uninit:
+	case s.After.Types != verifier.TypeNumber:
+		return // pointers to the packet: the message says where they point
+	case h.code == "BPF-uninitialized-bytes":
+		return // it was written: the bytes that were not are others
+	}
 	r, _, text := h.locate(s.Point.Slot, wantAccess, 0)
 	name := h.assignee(s.Point.Slot)
 	if name == "" {
 		name = h.registerAfter(s)
 	}
-	if s.After.Types&verifier.TypeUninit != 0 {
+	if uninit {
 		h.partOfField(i, s, in, r, name)
 		return
-	}
-	if s.After.Types != verifier.TypeNumber {
-		return // pointers to the packet: the message says where they point
-	}
-	if h.code == "BPF-uninitialized-bytes" {
-		return // it was written: the bytes that were not are others
 	}
 	if text == "" || len(text) > 60 {
 		text = fmt.Sprintf("%s from memory", byteCount(int64(in.Width)))
@@ -696,32 +703,42 @@ func (h *history) compute(i int, s *verifier.Step, in isa.Inst) {
 		return
 	}
 	before, after := s.Before, s.After
-	r, _, text := h.locate(s.Point.Slot, wantOperator, 0)
 	if s.Kind == verifier.StepFill {
 		if before.Types != after.Types && after.Types&verifier.TypeUninit != 0 {
+			r, _ := h.rangeAt(s.Point.Slot, wantOperator, 0)
 			h.add(i, rankContext, r, "it is read from the stack here, where not all of it was written")
 		}
 		return
 	}
-	if len(text) > 60 || text == "" {
-		text = "the result"
-	}
+	masks := in.Kind == isa.Bin && isa.BinOp(in.Op) == isa.And && in.UseImm
+	rank, says := rankLost, ""
 	switch {
 	case before.Types != verifier.TypeNumber && after.Types == verifier.TypeNumber && s.Narrow32:
+		r, _ := h.rangeAt(s.Point.Slot, wantOperator, 0)
 		h.add(i, rankLost, r, "only the low 32 bits are kept here: what was a pointer is a number now")
 	case before.Types != verifier.TypeNumber || after.Types != verifier.TypeNumber:
 		if o, was := interval(after.Offset), interval(before.Offset); before.Types == after.Types && o != was &&
 			(o == "" || after.Offset.HiInf) && !before.Offset.HiInf {
-			h.add(i, rankLost, r, fmt.Sprintf("%s: behind this nothing bounds where it points to", text))
+			says = ": behind this nothing bounds where it points to"
 		}
 	case bounded(before.Signed) && !bounded(after.Signed):
-		h.add(i, rankLost, r, fmt.Sprintf("%s can be any number, though it is computed from one %s", text, interval(before.Signed)))
+		says = " can be any number, though it is computed from one " + interval(before.Signed)
 	case s.Narrow32 && !bounded(before.Signed) && bounded(after.Signed):
-		h.add(i, rankContext, r, fmt.Sprintf("%s keeps the low 32 bits: %s", text, interval(after.Signed)))
-	case in.Kind == isa.Bin && isa.BinOp(in.Op) == isa.And && in.UseImm && bounded(after.Signed) && (strings.Contains(text, "&") || strings.Contains(text, " * ")):
-		// Others are the compiler's, of a shift or a multiplication.
-		h.add(i, rankProven, r, fmt.Sprintf("%s is %s", text, interval(after.Signed)))
+		rank, says = rankContext, " keeps the low 32 bits: "+interval(after.Signed)
+	case masks && bounded(after.Signed):
+		rank, says = rankProven, " is "+interval(after.Signed)
 	}
+	if says == "" {
+		return // most often: the expression need not be looked for
+	}
+	r, _, text := h.locate(s.Point.Slot, wantOperator, 0)
+	if len(text) > 60 || text == "" {
+		text = "the result"
+	}
+	if rank == rankProven && !strings.Contains(text, "&") && !strings.Contains(text, " * ") {
+		return // the compiler's, of a shift or a multiplication
+	}
+	h.add(i, rank, r, text+says)
 }
 
 func bounded(r verifier.Range) bool { return !r.LoInf && !r.LoWide && !r.HiInf && !r.HiWide }
@@ -1027,11 +1044,8 @@ func (h *history) otherCalls(at int, f *Finding) {
 	if len(own) == 0 {
 		return
 	}
-	for other := range h.insts {
+	for other := range h.slotsOf(here) {
 		if h.insts[other].Kind != h.insts[slot].Kind || len(h.items) > 4*maxRelated {
-			continue
-		}
-		if l, ok := h.Program.Line(other); !ok || l.File != here.File || l.Line != here.Line || l.Column != here.Column {
 			continue
 		}
 		for _, p := range h.Result.Points(other) {
@@ -1053,6 +1067,27 @@ func (h *history) otherCalls(at int, f *Finding) {
 				text = "the other call," + h.differing(with) + ", is proven"
 			}
 			h.add(at+1, rankContext, calls[0].Range, text)
+		}
+	}
+}
+
+// slotsOf returns the slots of a place of line information, in order.
+func (e *explainer) slotsOf(at elfbpf.Line) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		lines := e.Program.Lines
+		for i := range lines {
+			if l := &lines[i]; l.Line != at.Line || l.Column != at.Column || l.File != at.File {
+				continue
+			}
+			end := len(e.insts)
+			if i+1 < len(lines) {
+				end = min(lines[i+1].Slot, end)
+			}
+			for slot := lines[i].Slot; slot < end; slot++ {
+				if !yield(slot) {
+					return
+				}
+			}
 		}
 	}
 }

@@ -31,6 +31,7 @@ type describer struct {
 	because string          // see cause
 	steps   []verifier.Step // see slice
 	sliced  bool
+	memory  *string // what object found
 }
 
 // underlined chooses what to underline: the place, its lines and its C text.

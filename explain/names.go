@@ -484,12 +484,7 @@ func (n *Namer) value(slot, reg int) (verifier.Value, bool) {
 	if n.e.Result == nil {
 		return verifier.Value{}, false
 	}
-	for _, p := range n.e.Result.Points(slot) {
-		if s := n.e.Result.Before(p); s != nil && !s.Bottom() {
-			return s.Register(reg), true
-		}
-	}
-	return verifier.Value{}, false
+	return n.e.Result.Register(slot, reg)
 }
 
 // spilled names what was stored to the stack: a register that the compiler kept there.

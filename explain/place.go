@@ -50,7 +50,7 @@ func (e *explainer) locate(slot int, w want, n int) (r Range, line, spelling str
 			r.Column = len(first) - len(strings.TrimLeft(first, " \t")) + 1
 		}
 		r.EndColumn = max(r.Column, len(first)+1)
-		s = newSource(position.New([]byte(first)))
+		s = e.sourceOfLine(first)
 		p := s.BTF(1, l.Column)
 		if ex := e.expression(s, s.TokenAt(s.Offset(p)), w, n); ex.OK() {
 			from, to := s.Point(s.Tokens[ex.First].Start), s.Point(s.Tokens[ex.Last].End)

@@ -13,8 +13,16 @@ import (
 const longestSubject = 40
 
 // object is what C calls the memory that the checked access is about: "eth->h_proto",
-// "p[n]"; empty where that is not known.
+// "p[n]"; empty where that is not known. The place must be known, see underlined.
 func (d *describer) object() string {
+	if d.memory == nil {
+		name := d.findObject()
+		d.memory = &name
+	}
+	return *d.memory
+}
+
+func (d *describer) findObject() string {
 	reg, ok := baseRegister(d.in)
 	if !ok || int(d.u.check.Reg) != reg || d.u.check.Mode == verifier.AccessCompare {
 		return ""

@@ -55,13 +55,26 @@ func TestGoOnTakesOver(t *testing.T) {
 				t.Errorf("%s: %d checks are not proven, %d from the start", filepath.Base(path), len(got), len(want))
 				continue
 			}
+			tallies := verdict.Tallies()
 			for slot := range prog.Code {
 				for _, point := range verdict.Points(slot) {
 					if got, want := verdict.Before(point).Strings(), whole.Before(point).Strings(); !slices.Equal(got, want) {
 						t.Errorf("%s: before %v: %q, from the start %q", filepath.Base(path), point, got, want)
 					}
 				}
-				c, proven, reached := verdict.Tally(slot)
+				for reg := range 11 {
+					var want verifier.Value
+					reached := false
+					for _, point := range verdict.Points(slot) {
+						if s := verdict.Before(point); !reached && !s.Bottom() {
+							want, reached = s.Register(reg), true
+						}
+					}
+					if got, ok := verdict.Register(slot, reg); ok != reached || got != want {
+						t.Errorf("%s: slot %d: r%d is %+v, reached %v; its state says %+v, %v", filepath.Base(path), slot, reg, got, ok, want, reached)
+					}
+				}
+				tally := tallies[slot]
 				n, good, some := 0, 0, false
 				for _, point := range verdict.Points(slot) {
 					for _, s := range verdict.Checks(point) {
@@ -72,8 +85,8 @@ func TestGoOnTakesOver(t *testing.T) {
 					}
 					some = some || !verdict.Before(point).Bottom()
 				}
-				if c != n || proven != good || reached != some {
-					t.Errorf("%s: slot %d: %d checks, %d proven, reached %v; listed %d, %d, %v", filepath.Base(path), slot, c, proven, reached, n, good, some)
+				if tally != (verifier.Tally{Checks: n, Proven: good, Reached: some}) {
+					t.Errorf("%s: slot %d: %+v; listed %d, %d, %v", filepath.Base(path), slot, tally, n, good, some)
 				}
 			}
 		}
