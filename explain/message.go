@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"bpfls/csource"
+	"bpfls/elfbpf"
 	"bpfls/isa"
 	"bpfls/platform"
 	"bpfls/verifier"
@@ -620,14 +621,13 @@ func (d *describer) uninitialized() string {
 		}
 		return fmt.Sprintf("%s of %s%s %s %s.", byteRange(first, last), name, d.member(first, last), hold, holds)
 	}
+	if d.unwrittenWays(name, lo-top.Lo, hi-top.Lo) {
+		return fmt.Sprintf("%s of %s%s %s not written on every way.", byteRange(first, last), name, d.member(first, last), were(first, last))
+	}
 	if first == 0 && last == size-1 {
 		return fmt.Sprintf("%s was never written; %s reads its %s.", name, reader, byteCount(size))
 	}
-	verb := "were"
-	if first == last {
-		verb = "was"
-	}
-	return fmt.Sprintf("%s of %s%s %s never written.", byteRange(first, last), name, d.member(first, last), verb)
+	return fmt.Sprintf("%s of %s%s %s never written.", byteRange(first, last), name, d.member(first, last), were(first, last))
 }
 
 // stored says what was written to bytes of the stack that are not known to be numbers;
@@ -674,7 +674,7 @@ func unwritten(written []verifier.Range, lo, hi int64) (first, last int64, ok bo
 	return first, last, ok
 }
 
-// member says which member of the map's key or value lies there, or that it is
+// member says which members of the map's key or value lie there, or that it is
 // padding: " (padding after proto)". It is empty where the type is not known.
 func (d *describer) member(first, last int64) string {
 	c := d.u.check
@@ -697,21 +697,34 @@ func (d *describer) member(first, last int64) string {
 		if err != nil || s.Union {
 			return ""
 		}
-		before := ""
-		for _, m := range s.Members {
-			switch lo, hi := int64(m.Offset), int64(m.Offset+m.Size-1); {
-			case hi < first:
-				before = m.Name
-			case lo <= first:
-				return " (member " + m.Name + ")"
-			case lo <= last:
-				return ""
-			}
+		return membersAt(s, first, last)
+	}
+	return ""
+}
+
+// membersAt says which members of a structure lie at bytes, or which padding.
+func membersAt(s *elfbpf.Struct, first, last int64) string {
+	before := ""
+	var names []string
+	for _, m := range s.Members {
+		switch lo, hi := int64(m.Offset), int64(m.Offset+m.Size-1); {
+		case hi < first:
+			before = m.Name
+		case lo > first && names == nil && lo <= last:
+			return "" // padding, and more
+		case lo <= last:
+			names = append(names, m.Name)
 		}
-		if before != "" {
-			return " (padding after " + before + ")"
-		}
+	}
+	switch {
+	case len(names) > 4:
 		return ""
+	case len(names) > 1:
+		return " (members " + listed(names) + ")"
+	case len(names) == 1:
+		return " (member " + names[0] + ")"
+	case before != "":
+		return " (padding after " + before + ")"
 	}
 	return ""
 }

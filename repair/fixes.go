@@ -551,8 +551,11 @@ func (w *worker) sizeChecks() []candidate {
 			return nil
 		}
 		size, pointer := args[w.check.Other-1], args[w.check.Reg-1]
-		if effects(f, size) || w.constant(w.check.Other) {
+		if effects(f, size) {
 			return nil
+		}
+		if w.constant(w.check.Other) {
+			return w.ownSize(size, pointer)
 		}
 		object := strings.TrimPrefix(f.TextOf(f.Uncast(pointer)), "&")
 		text := f.TextOf(size)
@@ -570,6 +573,21 @@ func (w *worker) sizeChecks() []candidate {
 	text := f.TextOf(args[w.check.Reg-1])
 	title := fmt.Sprintf("check that %s is positive", text)
 	return append(w.guards(w.fn, w.stmt, title, text+" < 1"), w.guards(w.fn, w.stmt, title, fmt.Sprintf("%s < 1 || %s > 65535", text, text))...)
+}
+
+// ownSize passes the size of the variable that a pointer is the address of.
+func (w *worker) ownSize(size, pointer csource.Span) []candidate {
+	f := w.file
+	e := f.Uncast(pointer)
+	if f.Is(e.First, "&") {
+		e.First++
+	}
+	name := f.TextOf(e)
+	d, _ := declarator(f, w.fn, name)
+	if e.First != e.Last || d == nil || d.Pointers > 0 && !d.Array.OK() {
+		return nil
+	}
+	return []candidate{{"pass the size of " + name, Change{Edits: []explain.Edit{w.replace(w.path, size, "sizeof("+name+")")}}}}
 }
 
 // swapArguments exchanges two arguments of a call that stand in each other's place, without

@@ -313,6 +313,11 @@ func (r *run) grantAccess(st *state, c *cfg.Check, root *failure) {
 		// The pointer is never in bounds: nothing is known of where it points to.
 		r.drop(st)
 		*st = old
+		if at := r.place(st.eval(&lo), st.eval(&width)); t == TypeStack && at.exact {
+			// Nor is anything known of the bytes of the stack that it hits: taken for
+			// numbers, they are the cause of no further failure.
+			r.mutStack(st).setBytes(at.off, at.size, true)
+		}
 		r.havoc(st, v, zone.AllKinds)
 		r.mark(st, c.Reg, root)
 		return
