@@ -4,6 +4,7 @@
 //   BPFLS_SCREENSHOTS  where pictures go (default: ../../../build/e2e)
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -22,6 +23,11 @@ function copyOf(fixture) {
   return folder;
 }
 
+/** Builds the object that a build would leave beside the source. */
+function buildObject(folder) {
+  execFileSync('clang-19', ['-target', 'bpf', '-O2', '-g', '-c', 'parse.bpf.c', '-o', 'parse.bpf.o'], { cwd: folder });
+}
+
 function picture(name) {
   fs.mkdirSync(pictures, { recursive: true });
   return path.join(pictures, `${name}.png`);
@@ -32,6 +38,7 @@ describe('a trusted folder', { timeout: 480_000 }, () => {
 
   before(async () => {
     folder = copyOf('xdp');
+    buildObject(folder);
     session = await openWorkbench({ vsix, folder });
     ({ page, workbench } = session);
     await workbench.open('parse.bpf.c');
@@ -90,6 +97,29 @@ describe('a trusted folder', { timeout: 480_000 }, () => {
     await workbench.command('bpfls: Show Disassembly');
     await page.locator('.view-line', { hasText: 'exit' }).first().waitFor({ timeout: 30_000 });
     await page.screenshot({ path: picture('vscode-disassembly') });
+  });
+
+  it('verifies again when its server was killed, and when it is told to restart', async () => {
+    await workbench.open('parse.bpf.c');
+    for (const end of [
+      () => process.kill(session.processes('bpfls-server')[0], 'SIGKILL'),
+      () => workbench.command('bpfls: Restart Server'),
+    ]) {
+      const [old] = session.processes('bpfls-server');
+      await end();
+      await until('another server runs', () => session.processes('bpfls-server').some((pid) => pid !== old));
+      await until('the status bar says verified', async () => /verified/i.test(await workbench.status()));
+    }
+  });
+
+  it('opens an object as text with its findings, which follow the file', async () => {
+    const object = page.locator('.editor-instance .monaco-editor[data-uri^="bpfls:"][data-uri*="parse.bpf.o"]');
+    await workbench.choose('parse.bpf.o');
+    await object.locator('.view-line', { hasText: '; hook xdp' }).first().waitFor({ timeout: 60_000 });
+    await object.locator('.squiggly-error').first().waitFor({ state: 'attached', timeout: 30_000 });
+    await page.screenshot({ path: picture('vscode-object') });
+    buildObject(folder); // the source is mended by now
+    await until('the squiggle is gone', async () => (await object.locator('.squiggly-error').count()) === 0);
   });
 });
 

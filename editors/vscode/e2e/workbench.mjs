@@ -104,11 +104,23 @@ export async function openWorkbench({ vsix, folder, trust = true, settings = {},
     });
     const page = context.pages()[0] ?? (await context.newPage());
     await page.goto(`${url}/?folder=${encodeURIComponent(folder)}`, { waitUntil: 'domcontentloaded', timeout: 120_000 });
-    return { page, url, close, workbench: new Workbench(page), log: () => fs.readFileSync(log, 'utf8'), userData };
+    return { page, url, close, workbench: new Workbench(page), processes: (name) => processesOf(extensions, name) };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+/** The processes of a program of an installed extension. */
+function processesOf(extensions, name) {
+  return fs.readdirSync('/proc').filter((pid) => /^\d+$/.test(pid)).map(Number).filter((pid) => {
+    try {
+      const program = fs.readlinkSync(`/proc/${pid}/exe`);
+      return program.startsWith(extensions + path.sep) && path.basename(program) === name;
+    } catch {
+      return false; // it ended, or is not ours to look at
+    }
+  });
 }
 
 /** Waits until check gives something true. */
@@ -128,10 +140,15 @@ export class Workbench {
     this.page = page;
   }
 
-  async open(file) {
+  /** Double-clicks a file in the explorer. */
+  async choose(file) {
     const row = this.page.locator(`.explorer-folders-view .monaco-list-row[aria-label^="${file}"]`);
     await row.waitFor({ timeout: 90_000 });
     await row.dblclick();
+  }
+
+  async open(file) {
+    await this.choose(file);
     await this.editor(file).waitFor({ timeout: 60_000 });
   }
 

@@ -34,6 +34,11 @@ export class Server implements vscode.Disposable {
     });
   }
 
+  /** Waits until a start or stop that goes on has ended. */
+  async ready(): Promise<void> {
+    await this.turn;
+  }
+
   /** Runs a command of the server; undefined while there is no server. */
   async execute<T>(command: string, ...args: unknown[]): Promise<T | undefined> {
     if (this.client?.state !== State.Running) {
@@ -89,13 +94,19 @@ export class Server implements vscode.Disposable {
       this.status.update(params);
     });
     this.client.onDidChangeState((event) => {
-      if (event.newState === State.Stopped) {
-        this.status.failed('The server stopped.');
+      // The client starts a server that died again by itself, a few times.
+      switch (event.newState) {
+        case State.Starting:
+          this.status.starting();
+          break;
+        case State.Running:
+          this.status.started();
+          break;
+        case State.Stopped:
+          this.status.failed('The server stopped.');
       }
     });
-    this.status.starting();
     await this.client.start();
-    this.status.started();
   }
 
   private async doStop(): Promise<void> {
