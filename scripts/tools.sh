@@ -5,6 +5,7 @@ set -euo pipefail
 
 goal=${1:?usage: tools.sh demo|test}
 missing=()
+optional=() # a few tests are skipped without them; not every release has these packages
 
 # have COMMAND PACKAGE: the package is wanted where the command is missing.
 have() { command -v "$1" >/dev/null 2>&1 || missing+=("$2"); }
@@ -31,6 +32,8 @@ if [ "$goal" = test ]; then
   have python3 python3
   file /usr/include/bpf/bpf_helpers.h libbpf-dev
   file /usr/include/linux/bpf.h linux-libc-dev
+  command -v git >/dev/null 2>&1 || optional+=(git)
+  command -v bpftool >/dev/null 2>&1 || [ -x /usr/sbin/bpftool ] || optional+=(bpftool)
 fi
 
 for tool in go $([ "$goal" = test ] && echo node npm); do
@@ -40,19 +43,23 @@ for tool in go $([ "$goal" = test ] && echo node npm); do
   fi
 done
 
-[ ${#missing[@]} -eq 0 ] && exit 0
+[ $((${#missing[@]} + ${#optional[@]})) -eq 0 ] && exit 0
 
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
-  echo "installing: ${missing[*]}"
+  echo "installing:" ${missing[@]+"${missing[@]}"} ${optional[@]+"${optional[@]}"}
   export DEBIAN_FRONTEND=noninteractive
   log=$(mktemp)
-  if ! { apt-get update -q && apt-get install -y -q --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
+  trap 'rm -f "$log"' EXIT
+  install() { apt-get install -y -q --no-install-recommends "$@" >"$log" 2>&1; }
+  if ! apt-get update -q >"$log" 2>&1 || { [ ${#missing[@]} -gt 0 ] && ! install "${missing[@]}"; }; then
     tail -20 "$log" >&2
     echo "apt-get could not install: ${missing[*]}" >&2
     exit 1
   fi
-  rm -f "$log"
-else
+  for package in ${optional[@]+"${optional[@]}"}; do
+    install "$package" || echo "apt-get could not install $package; tests that need it are skipped"
+  done
+elif [ ${#missing[@]} -gt 0 ]; then
   echo "These packages are missing: ${missing[*]}" >&2
   echo "Debian and Ubuntu: sudo apt-get install ${missing[*]}" >&2
   echo "macOS: brew install llvm    Windows: winget install LLVM.LLVM" >&2
