@@ -2,6 +2,7 @@ package explain
 
 import (
 	"fmt"
+	"math"
 	"math/bits"
 	"path"
 	"slices"
@@ -117,6 +118,7 @@ func (d *describer) message() string {
 	case "BPF-return-value":
 		return fmt.Sprintf("the program must return a number; here it returns %s.", d.valued(c.Reg))
 	case "BPF-not-a-pointer":
+		d.probeRead()
 		return fmt.Sprintf("%s is not a pointer that can be used here: it is %s.", d.name(or(d.operand(c.Reg), "the address")), d.what(d.value))
 	case "BPF-uninitialized-value":
 		subject := "a value that"
@@ -264,6 +266,19 @@ func byteRange(lo, hi int64) string {
 	return fmt.Sprintf("bytes %d to %d", lo, hi)
 }
 
+// below reports whether it is the lower end of an access that was not proven.
+func (d *describer) below() bool { return strings.HasPrefix(d.u.message, "Lower bound") }
+
+// onlyBelow reports whether it is the lower end alone that a place without known bounds
+// lacks: the number that it is computed from was compared with something above, and may
+// be negative.
+func (d *describer) onlyBelow() bool {
+	return d.below() && slices.ContainsFunc(d.slice(), func(s verifier.Step) bool {
+		n := s.After.Signed
+		return s.Kind == verifier.StepNarrow && s.After.Types == verifier.TypeNumber && !n.HiInf && n.Hi < math.MaxInt32 && (n.LoInf || n.Lo < 0)
+	})
+}
+
 func (d *describer) packet() string {
 	if d.state == nil {
 		return d.touches("a place", "the packet") + " that is not known to be there."
@@ -280,7 +295,7 @@ func (d *describer) packet() string {
 	case have > 1:
 		there = fmt.Sprintf("only bytes 0 to %d are known to be there", have-1)
 	}
-	low := strings.HasPrefix(d.u.message, "Lower bound")
+	low := d.below()
 	switch {
 	case d.compares() && low:
 		return "compares a pointer that may lie before the first byte of the packet."
@@ -389,6 +404,9 @@ func (d *describer) structRange(names ...string) Range {
 func (d *describer) stack() string {
 	lo, hi, exact, known := d.reach()
 	top := registerValue(d.state, 10).Offset
+	if !known && d.onlyBelow() {
+		return d.touches("a place", "the stack") + " whose offset has no known lower bound; a function's stack has 512 bytes."
+	}
 	if !known || top.LoInf || top.Lo != top.Hi {
 		return d.touches("a place", "the stack") + " whose offset has no known bounds; a function's stack has 512 bytes."
 	}
@@ -416,8 +434,12 @@ func (d *describer) access(what string, size verifier.Range, has string) string 
 		tail = fmt.Sprintf("; %s %d bytes", has, size.Lo)
 	}
 	switch {
+	case !known && d.onlyBelow():
+		return fmt.Sprintf("%s whose offset may be negative: no lower bound of it is known%s.", d.touches("a place", what), tail)
 	case !known:
 		return fmt.Sprintf("%s whose offset has no known bounds%s.", d.touches("a place", what), tail)
+	case d.below() && lo < 0:
+		return fmt.Sprintf("%s, which may begin before its first byte%s.", d.touches(byteRange(lo, hi), what), tail)
 	case exact:
 		return fmt.Sprintf("%s%s.", d.touches(byteRange(lo, hi), what), tail)
 	}

@@ -116,14 +116,14 @@ func (m *Machine) locate(base Value, off int64, n int, write bool) (*Region, int
 		verb = "writes"
 	}
 	if r == nil {
-		return nil, 0, m.fault("%s %d bytes at the number %#x", verb, n, base.Bits+uint64(off))
+		return nil, 0, m.fault("%s %s at the number %#x", verb, countText(n), base.Bits+uint64(off))
 	}
 	if r.Null {
-		return nil, 0, m.fault("%s %d bytes through a null pointer", verb, n)
+		return nil, 0, m.fault("%s %s through a null pointer", verb, countText(n))
 	}
 	switch r.Kind {
 	case MapFD, Code, BTFObject:
-		return nil, 0, m.fault("%s %d bytes through %s", verb, n, m.words(base))
+		return nil, 0, m.fault("%s %s through %s", verb, countText(n), m.words(base))
 	}
 	if r.Freed {
 		return nil, 0, m.fault("%s the packet through a pointer that a helper made invalid", verb)
@@ -138,6 +138,14 @@ func (m *Machine) locate(base Value, off int64, n int, write bool) (*Region, int
 			bytesText(first, first+int64(n)-1), r.Kind, bytesText(int64(-r.Headroom), int64(len(r.Data)-r.Headroom-1)))
 	}
 	return r, int(at), nil
+}
+
+// countText counts bytes.
+func countText(n int) string {
+	if n == 1 {
+		return "1 byte"
+	}
+	return fmt.Sprintf("%d bytes", n)
 }
 
 // bytesText names bytes by their offsets.

@@ -38,9 +38,9 @@ func (w *worker) candidates() []candidate {
 	case "BPF-maybe-null":
 		out = append(w.checkNull(), w.checkNullOfMember()...)
 	case "BPF-packet-bounds":
-		out = w.packetChecks()
+		out = append(w.lowerChecks(), w.packetChecks()...)
 	case "BPF-map-value-bounds", "BPF-stack-bounds", "BPF-memory-bounds", "BPF-map-index":
-		out = append(w.sizeOfMap(), append(w.indexChecks(), w.sizeChecks()...)...)
+		out = slices.Concat(w.sizeOfMap(), w.lowerChecks(), w.indexChecks(), w.sizeChecks())
 	case "BPF-size-argument":
 		out = w.sizeChecks()
 	case "BPF-uninitialized-bytes", "BPF-uninitialized-value", "BPF-return-value", "BPF-not-a-number", "BPF-pointer-argument", "BPF-number-argument":
@@ -443,6 +443,16 @@ func (w *worker) indexChecks() []candidate {
 		}
 	}
 	return append(checks, masks...)
+}
+
+// lowerChecks leave the function where an index is negative.
+func (w *worker) lowerChecks() []candidate {
+	var out []candidate
+	for _, index := range w.lowIndices() {
+		text := paren(w.file, index)
+		out = append(out, w.guards(w.fn, w.stmt, fmt.Sprintf("check that %s is not negative before it is used as an index", w.file.TextOf(index)), text+" < 0")...)
+	}
+	return out
 }
 
 // effects reports whether an expression does more than give a value.

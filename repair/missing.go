@@ -60,6 +60,7 @@ func (w *worker) facts() []fact {
 		lo, hi, known := w.bytes()
 		switch w.value.Types &^ verifier.TypeNumber {
 		case verifier.TypePacket:
+			out = append(out, w.lowerFacts()...)
 			end := w.endName()
 			if text := w.behindAccess(); text != "" && end != "" && w.value.Offset.Lo != w.value.Offset.Hi && c.Other < 0 {
 				add(text+" <= "+end, verifier.Premise{A: reg(verifier.TermOffset, c.Reg), B: size, C: -int64(c.Offset) - int64(c.Width)}, text, end)
@@ -132,6 +133,45 @@ func (w *worker) nullFact(r int8) []fact {
 		return nil // a call or a macro: it has no name that could be compared
 	}
 	return []fact{{name + " != NULL", verifier.Premise{B: verifier.Term{Kind: verifier.TermUnsigned, Reg: r}, C: -1}, []string{name}}}
+}
+
+// lowerFacts say that an index is not negative, where it is the lower end of the access
+// that was not proven.
+func (w *worker) lowerFacts() []fact {
+	var out []fact
+	for _, index := range w.lowIndices() {
+		text := w.file.TextOf(index)
+		out = append(out, fact{text + " >= 0", verifier.Premise{B: verifier.Term{Kind: verifier.TermOffset, Reg: w.check.Reg}, C: int64(w.check.Offset)}, []string{text}})
+	}
+	return out
+}
+
+// lowIndices are the indices of the finding's expression, the last one first, where it is
+// bounded above and may lie before the memory.
+func (w *worker) lowIndices() []csource.Span {
+	f, off := w.file, w.value.Offset
+	if f == nil || !w.found || w.check.Kind != verifier.CheckAccess || !strings.Contains(w.finding.VerifierMessage, ": Lower bound") ||
+		off.HiInf || off.HiWide || !off.LoInf && off.Lo == off.Hi {
+		return nil
+	}
+	var out []csource.Span
+	for i := w.at.Last; i >= w.at.First; i-- {
+		index := csource.Span{First: i + 1, Last: f.Match(i) - 1}
+		if f.Is(i, "[") && index.OK() && variable(f, index) && !effects(f, index) {
+			out = append(out, index)
+		}
+	}
+	return out
+}
+
+// variable reports whether an expression mentions a name that is no macro's.
+func variable(f *csource.File, e csource.Span) bool {
+	for i := e.First; i <= e.Last; i++ {
+		if f.IsIdent(i) && !f.Macros[f.Str(i)] {
+			return true
+		}
+	}
+	return false
 }
 
 // indexFacts bound the index of an array by the bytes that there are.
@@ -285,11 +325,11 @@ func (w *worker) behindAccess() string {
 		base := csource.Span{First: a.First, Last: f.Match(bracket) - 1}
 		index := csource.Span{First: f.Match(bracket) + 1, Last: bracket - 1}
 		if w.bytePointer(base) && !effects(f, index) {
-			return f.TextOf(base) + " + " + paren(f, index) + " + 1"
+			return f.TextOf(base) + " + " + next(f, index)
 		}
 	}
 	if f.Is(a.First, "*") {
-		return "(void *)(" + f.TextOf(csource.Span{First: a.First + 1, Last: a.Last}) + " + 1)"
+		return "(void *)(" + next(f, csource.Span{First: a.First + 1, Last: a.Last}) + ")"
 	}
 	if _, _, _, binary := f.Binary(a); binary || !f.Is(a.Last, "]") && !f.Is(a.Last-1, "->", ".") {
 		return "" // no part of the packet: the access itself was not found

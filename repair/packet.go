@@ -2,6 +2,7 @@ package repair
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -181,12 +182,10 @@ func (w *worker) conditions(e end) []string {
 		}
 		if simple(f, pointer) {
 			if w.bytePointer(pointer) {
-				out = append(out, w.compare(e, f.TextOf(pointer)+" + 1", pointer))
+				out = append(out, w.compare(e, next(f, pointer), pointer))
 			}
-			out = append(out, cast("("+f.TextOf(pointer)+" + 1)"))
-		} else {
-			out = append(out, cast("("+f.TextOf(pointer)+" + 1)"))
 		}
+		out = append(out, cast("("+next(f, pointer)+")"))
 	case f.PostfixEnd(a.First) == a.Last || simple(f, a):
 		arrow, bracket := -1, -1
 		for i := a.First; i <= a.Last; i++ {
@@ -213,7 +212,7 @@ func (w *worker) conditions(e end) []string {
 				if n, err := strconv.ParseInt(f.TextOf(index), 0, 64); err == nil {
 					out = append(out, w.compare(e, fmt.Sprintf("%s + %d", f.TextOf(base), n+1), base))
 				} else {
-					out = append(out, w.compare(e, f.TextOf(base)+" + "+paren(f, index)+" + 1", base))
+					out = append(out, w.compare(e, f.TextOf(base)+" + "+next(f, index), base))
 				}
 			}
 		}
@@ -266,6 +265,32 @@ func (w *worker) compareText(e end, pointer, typ string) string {
 		return pointer + " > " + e.text
 	}
 	return "(" + e.typ + ")(" + pointer + ") > " + e.text
+}
+
+// next is the C expression for one more than an expression: "p + 1" of p, "p + 2" of p + 1.
+func next(f *csource.File, e csource.Span) string {
+	number := func(e csource.Span) (int64, bool) {
+		if !e.OK() || e.First != e.Last || f.Tokens[e.First].Kind != csource.Number {
+			return 0, false
+		}
+		n, err := strconv.ParseInt(f.TextOf(e), 0, 64)
+		return n, err == nil && n < math.MaxInt32
+	}
+	inner := f.Unparen(e)
+	if n, ok := number(inner); ok {
+		return strconv.FormatInt(n+1, 10)
+	}
+	left, op, right, binary := f.Binary(inner)
+	n, constant := number(right)
+	switch {
+	case !binary:
+		return f.TextOf(e) + " + 1"
+	case constant && f.Is(op, "+"):
+		return f.TextOf(left) + " + " + strconv.FormatInt(n+1, 10)
+	case constant && f.Is(op, "-") && n == 1:
+		return f.TextOf(left)
+	}
+	return "(" + f.TextOf(inner) + ") + 1"
 }
 
 func paren(f *csource.File, e csource.Span) string {
