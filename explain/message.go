@@ -94,6 +94,7 @@ func (d *describer) message() string {
 		}
 		return d.argument("must be a map")
 	case "BPF-pointer-argument":
+		d.allocated()
 		return d.argument("must point to stack, packet or map memory")
 	case "BPF-number-argument":
 		return d.argument("must be a number")
@@ -131,6 +132,10 @@ func (d *describer) message() string {
 	case "BPF-pointer-arithmetic":
 		if c.Kind == verifier.CheckAddable {
 			return fmt.Sprintf("adds %s to %s; only numbers can be added to a pointer.", comma(d.valued(c.Other)), d.valued(c.Reg))
+		}
+		d.allocated()
+		if d.value.Types != 0 && d.value.Types&(verifier.TypeUninit|c.Types) == 0 {
+			return fmt.Sprintf("computes with %s; only pointers to stack, packet, context and map memory can be moved.", d.valued(c.Reg))
 		}
 		return fmt.Sprintf("the operation needs a number or a pointer; here it gets %s.", d.valued(c.Reg))
 	case "BPF-pointer-comparison":
@@ -577,6 +582,14 @@ func argRole(t platform.ArgType) string {
 		return "callback"
 	}
 	return ""
+}
+
+// allocated tells how memory that a helper allocated is filled: through the pointer that
+// the helper gave, and by no other helper.
+func (d *describer) allocated() {
+	if d.value.Types == verifier.TypeAllocMem {
+		d.related = append(d.related, Related{d.place, "the verifier lets allocated memory be written with stores alone: have this done to a variable on the stack, and copy that with __builtin_memcpy"})
+	}
 }
 
 func (d *describer) argument(must string) string {

@@ -21,6 +21,7 @@ var fixable = map[string]bool{
 	"BPF-not-a-number": true, "BPF-pointer-argument": true, "BPF-number-argument": true, "BPF-not-a-pointer": true,
 	"BPF-pointer-comparison": true, "BPF-pointer-arithmetic": true, "BPF-division-by-zero": true,
 	"BPF-map-type": true, "BPF-map-argument": true, "BPF-context-argument": true,
+	"BPF-behind-stack": true,
 }
 
 // candidates lists changes that may make the finding go away, the most natural first.
@@ -43,6 +44,8 @@ func (w *worker) candidates() []candidate {
 		out = slices.Concat(w.sizeOfMap(), w.lowerChecks(), w.indexChecks(), w.sizeChecks())
 	case "BPF-size-argument":
 		out = w.sizeChecks()
+	case "BPF-behind-stack":
+		out = w.sizeOfMap()
 	case "BPF-uninitialized-bytes", "BPF-uninitialized-value", "BPF-return-value", "BPF-not-a-number", "BPF-pointer-argument", "BPF-number-argument":
 		out = append(w.sizeOfMap(), w.initialise()...)
 		if w.finding.Code == "BPF-pointer-argument" {
