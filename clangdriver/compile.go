@@ -585,7 +585,7 @@ func parseSearch(stderr string) searchDirs {
 			// It may come to be. Where in the order it would stand is not told;
 			// in front it hides the most.
 			dir := strings.TrimSuffix(strings.TrimPrefix(line, `ignoring nonexistent directory "`), `"`)
-			dirs.angled = append(dirs.angled, dir)
+			dirs.angled = append(dirs.angled, filepath.Clean(dir))
 		case strings.HasPrefix(line, `#include "..." search starts here:`):
 			list = &dirs.quote
 		case strings.HasPrefix(line, `#include <...> search starts here:`):

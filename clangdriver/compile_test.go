@@ -72,7 +72,7 @@ func unpack(t *testing.T, ar *txtar.Archive, dir string) (overlay map[string][]b
 		if rest, ok := strings.CutPrefix(f.Name, "unsaved/"); ok {
 			overlay[filepath.Join(dir, rest)] = f.Data
 		} else if f.Name != "output" {
-			write(filepath.Join(dir, f.Name), bytes.ReplaceAll(f.Data, []byte("$DIR"), []byte(dir)))
+			write(filepath.Join(dir, f.Name), bytes.ReplaceAll(f.Data, []byte("$DIR"), []byte(filepath.ToSlash(dir))))
 		}
 	}
 	return overlay
@@ -463,6 +463,7 @@ func TestQuotedWords(t *testing.T) {
 func TestCompileErrors(t *testing.T) {
 	d := testDriver(t)
 	dir := realTempDir(t)
+	noClang := filepath.Join(dir, "nonexistent", "clang"+exeSuffix(runtime.GOOS))
 	for _, test := range []struct {
 		name string
 		req  Request
@@ -472,8 +473,8 @@ func TestCompileErrors(t *testing.T) {
 		{"no file", Request{Path: filepath.Join(dir, "none.c")}, filepath.Join(dir, "none.c") + ": file does not exist"},
 		{"directory", Request{Path: dir}, dir + ": is a directory, not a C source"},
 		{"clang of the setting", Request{Path: filepath.Join(dir, "a.c"), Overlay: map[string][]byte{filepath.Join(dir, "a.c"): nil},
-			Settings: Settings{Clang: "/nonexistent/clang"}},
-			"clang was not found: the setting names /nonexistent/clang: there is no such file. Verification is off for this file. " + installAdvice},
+			Settings: Settings{Clang: noClang}},
+			"clang was not found: the setting names " + noClang + ": there is no such file. Verification is off for this file. " + installAdvice},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := d.Compile(t.Context(), test.req)
@@ -487,7 +488,8 @@ func TestCompileErrors(t *testing.T) {
 func TestCompileCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := testDriver(t).Compile(ctx, Request{Path: "/a.c", Overlay: map[string][]byte{"/a.c": nil}})
+	path := filepath.Join(t.TempDir(), "a.c")
+	_, err := testDriver(t).Compile(ctx, Request{Path: path, Overlay: map[string][]byte{path: nil}})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}

@@ -340,15 +340,20 @@ func compareVersions(a, b string) int {
 	return len(as) - len(bs)
 }
 
-// absIn makes a path absolute and clean; a relative one is in dir. A leading ~ is home.
+// absIn makes a path absolute and clean; a relative one is in dir, and one that begins with
+// a separator but names no drive, as Windows has it, is on the drive of dir. A leading ~ is
+// home.
 func absIn(dir, path string) string {
 	if rest, ok := strings.CutPrefix(path, "~/"); ok {
 		if home, err := os.UserHomeDir(); err == nil {
 			return filepath.Join(home, rest)
 		}
 	}
-	if filepath.IsAbs(path) {
+	switch {
+	case filepath.IsAbs(path):
 		return filepath.Clean(path)
+	case strings.HasPrefix(filepath.ToSlash(path), "/"):
+		return filepath.Clean(filepath.VolumeName(dir) + path)
 	}
 	return filepath.Join(dir, path)
 }

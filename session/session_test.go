@@ -155,7 +155,7 @@ func (b *bench) event(e session.Event) {
 	defer b.mu.Unlock()
 	switch e := e.(type) {
 	case session.FindingsEvent:
-		name, _ := filepath.Rel(b.dir, e.Path)
+		name := b.name(e.Path)
 		var list []string
 		for _, f := range e.Findings {
 			text := fmt.Sprintf("%d:%d-%d %s", f.Range.Line, f.Range.Column, f.Range.EndColumn, f.Message)
@@ -171,7 +171,7 @@ func (b *bench) event(e session.Event) {
 		b.findings[name] = list
 		b.history[name] = append(b.history[name], strings.Join(list, "; "))
 	case session.StatusEvent:
-		name, _ := filepath.Rel(b.dir, e.Status.Path)
+		name := b.name(e.Status.Path)
 		b.statuses[name] = append(b.statuses[name], e.Status.String())
 	case session.NoticeEvent:
 		b.notices = append(b.notices, e.Message)
@@ -180,6 +180,12 @@ func (b *bench) event(e session.Event) {
 	case b.change <- struct{}{}:
 	default:
 	}
+}
+
+// name is a path in the directory, with slashes.
+func (b *bench) name(path string) string {
+	name, _ := filepath.Rel(b.dir, path)
+	return filepath.ToSlash(name)
 }
 
 func (b *bench) path(name string) string { return filepath.Join(b.dir, name) }

@@ -3,6 +3,7 @@ package settings
 import (
 	"bytes"
 	"io/fs"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -66,7 +67,7 @@ func TestHookDeclaration(t *testing.T) {
 	} {
 		data := Append([]byte("root = true"), d.TOML()).Apply([]byte("root = true"))
 		s, problems := Load("/src/a.c", func(path string) ([]byte, error) {
-			if path == "/src/bpfls.toml" {
+			if filepath.ToSlash(path) == "/src/bpfls.toml" {
 				return data, nil
 			}
 			return nil, fs.ErrNotExist
@@ -83,7 +84,7 @@ func TestHookDeclaration(t *testing.T) {
 				t.Errorf("%+v", h)
 			}
 		}
-		if name == "header" && (s.Hooks[0].Context.Data != "data" || s.Hooks[0].Context.Header != "/src/include/flow.h") {
+		if name == "header" && (s.Hooks[0].Context.Data != "data" || filepath.ToSlash(s.Hooks[0].Context.Header) != "/src/include/flow.h") {
 			t.Errorf("%+v", s.Hooks[0].Context)
 		}
 	}

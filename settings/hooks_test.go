@@ -2,6 +2,7 @@ package settings
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -47,10 +48,10 @@ func TestTutorial(t *testing.T) {
 		if got, want := fmt.Sprint(c.Size, c.Data, c.End, c.Meta), "24 0 8 16"; got != want {
 			t.Errorf("%s: size, data, end, meta = %s, want %s", declaration, got, want)
 		}
-		if got, want := strings.Join(notes, "; "), "hook xdp at /src/bpfls.toml:1 overrides the built-in hook xdp"; got != want {
+		if got, want := filepath.ToSlash(strings.Join(notes, "; ")), "hook xdp at /src/bpfls.toml:1 overrides the built-in hook xdp"; got != want {
 			t.Errorf("%s: notes %q, want %q", declaration, got, want)
 		}
-		if typ.Origin != "/src/bpfls.toml:1" || typ.Note != "overrides the built-in hook xdp" || typ.ID != 1 {
+		if filepath.ToSlash(typ.Origin) != "/src/bpfls.toml:1" || typ.Note != "overrides the built-in hook xdp" || typ.ID != 1 {
 			t.Errorf("%s: origin %s, note %s, id %d", declaration, typ.Origin, typ.Note, typ.ID)
 		}
 		// What the declaration does not say is as in the built-in hook.
@@ -77,12 +78,12 @@ func TestResolveContextErrors(t *testing.T) {
 		_, err := ResolveContext(hooks[0].Context, layout)
 		got := ""
 		if err != nil {
-			got = err.Error()
+			got = filepath.ToSlash(err.Error())
 		}
 		if got != test.want {
 			t.Errorf("%s:\n got %s\nwant %s", test.pointers, got, test.want)
 		}
-		if _, _, err := Apply(winhooks.Platform(), hooks); err == nil || !strings.Contains(err.Error(), "the context md of /src/md.h was not resolved") {
+		if _, _, err := Apply(winhooks.Platform(), hooks); err == nil || !strings.Contains(filepath.ToSlash(err.Error()), "the context md of /src/md.h was not resolved") {
 			t.Errorf("a hook whose context is not resolved was applied: %v", err)
 		}
 	}
@@ -170,7 +171,7 @@ context = {size = 192, data = 76, end = 80, meta = 140}
 	})
 	t.Run("twice", func(t *testing.T) {
 		_, _, err := Apply(winhooks.Platform(), load(t, "[[hooks]]\nname='a'\nsections=['s']\ncontext={size=8}\n[[hooks]]\nname='b'\nsections=['s']\ncontext={size=8}\n"))
-		if err == nil || err.Error() != "/src/bpfls.toml:5: hook b: section s is declared twice; also at /src/bpfls.toml:1" {
+		if err == nil || filepath.ToSlash(err.Error()) != "/src/bpfls.toml:5: hook b: section s is declared twice; also at /src/bpfls.toml:1" {
 			t.Errorf("error %v", err)
 		}
 	})
@@ -183,7 +184,7 @@ context = {size = 192, data = 76, end = 80, meta = 140}
 		}
 		s, _, _ := p.Match("s")
 		other, _, _ := p.Match("t")
-		if s.Name != "near" || other.Name != "far" || len(notes) != 1 || notes[0] != "hook near at /src/bpfls.toml:1 wins over hook far at /bpfls.toml:1 in section s" {
+		if s.Name != "near" || other.Name != "far" || len(notes) != 1 || filepath.ToSlash(notes[0]) != "hook near at /src/bpfls.toml:1 wins over hook far at /bpfls.toml:1 in section s" {
 			t.Errorf("s is %s, t is %s, notes %q", s.Name, other.Name, notes)
 		}
 	})

@@ -327,9 +327,14 @@ func set[T any](v *Value[T], given *T, origin Origin) {
 	}
 }
 
+// absolute makes a path absolute and clean; a relative one is in dir, and one that begins
+// with a separator but names no drive, as Windows has it, is on the drive of dir.
 func absolute(dir, path string) string {
-	if filepath.IsAbs(path) {
+	switch {
+	case filepath.IsAbs(path):
 		return filepath.Clean(path)
+	case strings.HasPrefix(filepath.ToSlash(path), "/"):
+		return filepath.Clean(filepath.VolumeName(dir) + path)
 	}
 	return filepath.Join(dir, filepath.FromSlash(path))
 }

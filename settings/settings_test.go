@@ -49,16 +49,17 @@ func TestGolden(t *testing.T) {
 			for _, p := range problems {
 				fmt.Fprintf(&got, "%v\n", p)
 			}
-			if got.String() == string(files["want"]) {
+			list := filepath.ToSlash(got.String()) // Windows writes paths with backslashes
+			if list == string(files["want"]) {
 				return
 			}
 			if !*update {
-				t.Errorf("got:\n%s\nwant:\n%s", got.String(), files["want"])
+				t.Errorf("got:\n%s\nwant:\n%s", list, files["want"])
 				return
 			}
 			for i, f := range archive.Files {
 				if f.Name == "want" {
-					archive.Files[i].Data = []byte(got.String())
+					archive.Files[i].Data = []byte(list)
 				}
 			}
 			if err := os.WriteFile(path, txtar.Format(archive), 0o644); err != nil {
@@ -90,10 +91,10 @@ func TestWatch(t *testing.T) {
 	if got, want := strings.Join(asked, " "), "/src/a/b/bpfls.toml /src/a/bpfls.toml /src/a/hooks.toml"; got != want {
 		t.Errorf("asked for %s, want %s", got, want)
 	}
-	if len(problems) != 1 || problems[0].Error() != "/src/a/bpfls.toml:2:9: hooks: /src/a/hooks.toml cannot be read: file does not exist" {
+	if len(problems) != 1 || filepath.ToSlash(problems[0].Error()) != "/src/a/bpfls.toml:2:9: hooks: /src/a/hooks.toml cannot be read: file does not exist" {
 		t.Errorf("problems %v", problems)
 	}
-	if got, want := strings.Join(s.Files, " "), "/src/a/bpfls.toml /src/a/hooks.toml"; got != want {
+	if got, want := filepath.ToSlash(strings.Join(s.Files, " ")), "/src/a/bpfls.toml /src/a/hooks.toml"; got != want {
 		t.Errorf("files %s, want %s", got, want)
 	}
 }

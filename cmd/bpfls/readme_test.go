@@ -40,7 +40,8 @@ func TestReadme(t *testing.T) {
 			if stderr != "" {
 				t.Errorf("%s%s", line, stderr)
 			}
-			stdout = strings.ReplaceAll(stdout, examples+string(filepath.Separator), "")
+			// Clang puts a slash behind a directory everywhere.
+			stdout = strings.NewReplacer(examples+string(filepath.Separator), "", examples+"/", "").Replace(stdout)
 			b.WriteString(strings.TrimRight(stdout, "\n") + "\n")
 		case !console:
 			b.WriteString(line)
