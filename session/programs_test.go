@@ -228,7 +228,11 @@ func (c *programCase) judge(t *testing.T) []*explain.Program {
 	}
 	req := session.Request{Path: filepath.Join(c.dir, c.name), Jobs: 1, NoFacts: true, NoVerify: c.Option != ""}
 	if filepath.Ext(c.name) == ".c" && c.Option == "" {
-		toml += fmt.Sprintf("[clang]\nflags = [\"%s\"]\n", strings.Join(flags, `", "`))
+		toml += "[clang]\nflags = [\n"
+		for _, flag := range flags {
+			toml += fmt.Sprintf("%q,\n", flag)
+		}
+		toml += "]\n"
 	} else {
 		req.Path = filepath.Join(c.dir, "program.o")
 		args := []string{"-target", "bpf", "-fdebug-compilation-dir=.", "-c", c.name, "-o", req.Path}

@@ -24,7 +24,8 @@ type watcher struct {
 	log     *slog.Logger
 	notify  *fsnotify.Watcher
 	changed func(...string) // told of files that may have changed
-	wait    sync.WaitGroup
+	looking sync.WaitGroup // follow
+	taking  sync.WaitGroup // receive
 	polled  atomic.Pointer[[]string] // files to be looked at now and then
 
 	mu     sync.Mutex
@@ -60,16 +61,18 @@ func newWatcher(log *slog.Logger, changed func(...string)) (*watcher, error) {
 		files: map[string]bool{}, watched: map[string][]string{}, real: map[string]string{}, refused: map[string]bool{},
 		silent: map[string]bool{},
 	}
-	w.wait.Add(2)
-	go w.receive()
-	go w.follow()
+	w.taking.Go(w.receive)
+	w.looking.Go(w.follow)
 	return w, nil
 }
 
+// close ends the watcher. fsnotify is closed last: on Windows an Add that it has not answered
+// by then is never answered.
 func (w *watcher) close() {
 	close(w.done)
+	w.looking.Wait()
 	w.notify.Close()
-	w.wait.Wait()
+	w.taking.Wait()
 }
 
 // watch replaces the set. It returns at once.
@@ -90,7 +93,6 @@ func (w *watcher) signal() {
 // receive takes events from fsnotify without ever waiting: on some systems it would
 // not answer Add while an event waits to be taken.
 func (w *watcher) receive() {
-	defer w.wait.Done()
 	for {
 		select {
 		case e, ok := <-w.notify.Events:
@@ -117,7 +119,6 @@ func (w *watcher) receive() {
 
 // follow applies new sets and looks at events.
 func (w *watcher) follow() {
-	defer w.wait.Done()
 	for {
 		select {
 		case <-w.done:
