@@ -177,6 +177,9 @@ func (d *Driver) ask(ctx context.Context, c candidate) (Clang, error) {
 		if ctx.Err() != nil {
 			return Clang{}, ctx.Err()
 		}
+		if errors.As(known.err, new(notRun)) {
+			return Clang{}, known.err
+		}
 		s.mu.Lock()
 		if s.known == nil {
 			s.known = map[string]knownCompiler{}
@@ -189,6 +192,13 @@ func (d *Driver) ask(ctx context.Context, c candidate) (Clang, error) {
 	return found, known.err
 }
 
+// notRun is why a compiler could not be run: a file that another program holds, as scanners
+// do on Windows, or a machine that has no more processes. Next time it may be otherwise.
+type notRun struct{ cause error }
+
+func (e notRun) Error() string { return "cannot be run: " + e.cause.Error() }
+func (e notRun) Unwrap() error { return e.cause }
+
 func (d *Driver) askNow(ctx context.Context, path string) (Clang, error) {
 	// -v is answered on standard error, --print-targets on standard output.
 	res, err := run(ctx, command{
@@ -199,7 +209,7 @@ func (d *Driver) askNow(ctx context.Context, path string) (Clang, error) {
 	case errors.As(err, &timeout):
 		return Clang{}, fmt.Errorf("did not tell its version within %s", askTimeout)
 	case err != nil:
-		return Clang{}, fmt.Errorf("cannot be run: %w", err)
+		return Clang{}, notRun{err}
 	}
 	version, major, ok := parseVersion(string(res.stderr))
 	if !ok {

@@ -202,3 +202,23 @@ func TestTempDirMissing(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestAskedAgain: a clang that could not be run is asked again, though its file is the same.
+func TestAskedAgain(t *testing.T) {
+	d := testDriver(t)
+	req, _ := fakeRequest(t, "")
+	held, err := os.OpenFile(req.Settings.Clang, os.O_WRONLY, 0) // "text file busy"
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = d.findClang(t.Context(), req.Settings, "/")
+	if err == nil || !strings.Contains(err.Error(), "cannot be run: ") {
+		t.Errorf("got %v", err)
+	}
+	if err := held.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if found, _, err := d.findClang(t.Context(), req.Settings, "/"); err != nil || found.Major != 19 {
+		t.Errorf("got %+v, %v", found, err)
+	}
+}

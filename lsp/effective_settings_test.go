@@ -27,7 +27,7 @@ func TestEffectiveSettings(t *testing.T) {
 			t.Errorf("%s is not in:\n%s", what, text)
 		}
 	}
-	shows(`-DANSWER=1 .*/Makefile:1\n`)
+	shows(`-DANSWER=1 .*[/\\]Makefile:1\n`)
 	shows(`  platform +linux +editor\n`)
 	c.write("Makefile", "%.o: %.c\n\tclang -DOTHER=1 -target bpf -c $< -o $@\n")
 	c.until("a compile error", func() bool { return c.status["a.c"] != "verified: verified, 1 program (linux)" })

@@ -8,6 +8,7 @@ import (
 	"go.lsp.dev/protocol"
 
 	"bpfls/position"
+	"bpfls/session"
 )
 
 // initOptions are the initializationOptions that the server understands.
@@ -162,12 +163,12 @@ func folders(params *protocol.InitializeParams) []string {
 	list, _ := params.WorkspaceFolders.Get()
 	for _, f := range list {
 		if f.URI.IsFile() {
-			paths = append(paths, f.URI.FsPath())
+			paths = append(paths, session.CleanPath(f.URI.FsPath()))
 		}
 	}
 	//lint:ignore SA1019 some clients know nothing newer
 	if root := params.RootURI; len(paths) == 0 && root != nil && root.IsFile() {
-		paths = append(paths, root.FsPath())
+		paths = append(paths, session.CleanPath(root.FsPath()))
 	}
 	return paths
 }

@@ -3,7 +3,6 @@ package lsp
 import (
 	"context"
 	"log/slog"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 
@@ -104,7 +103,7 @@ func (s *server) path(u uri.URI) (string, bool) {
 	if !u.IsFile() {
 		return "", false
 	}
-	return filepath.Clean(u.FsPath()), true
+	return session.CleanPath(u.FsPath()), true
 }
 
 // uri returns the URI of a path, as the client spells it if it opened the file.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -165,7 +164,7 @@ type Signature struct {
 // SignatureAt returns the helper that is being called at a place of an open file; nil
 // where it is none, and where clangd serves the file, which shows the declaration.
 func (s *Session) SignatureAt(ctx context.Context, path string, at position.Point) *Signature {
-	path = filepath.Clean(path)
+	path = CleanPath(path)
 	text, _, ok := s.Document(path)
 	section := ""
 	if ok {

@@ -25,7 +25,7 @@ import (
 // filled in, its places in the text that was compiled.
 // Which parts of it are looked for can be said; none: all.
 func (s *Session) Evidence(ctx context.Context, path string, f explain.Finding, parts ...repair.Part) (explain.Finding, error) {
-	path = filepath.Clean(path)
+	path = CleanPath(path)
 	s.mu.Lock()
 	trusted := !s.opt.Untrusted
 	var out *Outcome

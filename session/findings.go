@@ -148,7 +148,7 @@ func settingsItems(path string, problems []*settings.Problem) []item {
 		if p.File == "" {
 			continue // the editor's settings: a notice
 		}
-		items = append(items, item{path: filepath.Clean(p.File), Finding: Finding{
+		items = append(items, item{path: CleanPath(p.File), Finding: Finding{
 			Origin: "bpfls", Code: "settings", Severity: "error", Message: p.Message, Sources: []string{path},
 			Range: explain.Range{Line: max(p.Line, 1), Column: p.Column, EndLine: max(p.Line, 1), EndColumn: p.EndColumn},
 		}})
@@ -165,7 +165,7 @@ func resolve(source, name string) string {
 	case !filepath.IsAbs(name):
 		name = filepath.Join(filepath.Dir(source), name)
 	}
-	return filepath.Clean(name)
+	return CleanPath(name)
 }
 
 // merge makes one finding of those that several sources have at the same place of a

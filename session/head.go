@@ -45,7 +45,7 @@ const (
 // no repository, a file that HEAD does not have. The first call for a text has HEAD's
 // compiled and verified when nothing else is to be done, which an event tells.
 func (s *Session) Head(path string) (programs map[string]HeadProgram, changed bool) {
-	path = filepath.Clean(path)
+	path = CleanPath(path)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := s.records[path]

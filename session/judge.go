@@ -20,7 +20,7 @@ import (
 // What the editor shows does not change. The file must lie in a folder of the workspace
 // or be open. The view has one run, the file's own; the error says why there is none.
 func (s *Session) Judge(ctx context.Context, path string, edits []explain.Edit) (View, error) {
-	path = filepath.Clean(path)
+	path = CleanPath(path)
 	if err := s.mayRead(path); err != nil {
 		return View{}, err
 	}
@@ -112,7 +112,7 @@ func (s *Session) Place(edits []explain.Edit) ([]FileEdit, error) {
 	}
 	var placed []FileEdit
 	for _, e := range edits {
-		path := filepath.Clean(e.Range.File)
+		path := CleanPath(e.Range.File)
 		data, ok := overlay[path]
 		if !ok {
 			var err error

@@ -28,7 +28,7 @@ type Symbol struct {
 // Symbols lists what a source declares, in its order. It reads the text that the editor
 // has, else the file, and needs no compiler.
 func (s *Session) Symbols(path string) []Symbol {
-	path = filepath.Clean(path)
+	path = CleanPath(path)
 	text, _, open := s.Document(path)
 	if !open {
 		data, err := os.ReadFile(path)
@@ -147,7 +147,7 @@ func hasLetters(name, query string) bool {
 // the type of a program of the section there; both nil where they are not known. It
 // compiles nothing.
 func (s *Session) PlatformOf(ctx context.Context, path, section string) (*platform.Platform, *platform.ProgramType) {
-	path = filepath.Clean(path)
+	path = CleanPath(path)
 	s.mu.Lock()
 	var p *platform.Platform
 	var known *platform.ProgramType

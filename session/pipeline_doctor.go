@@ -68,7 +68,7 @@ func Doctor(ctx context.Context, req Request) *Checkup {
 // Checkup tells what a file would be judged with now, unsaved buffers and the editor's
 // settings included; nil where the workspace is not trusted.
 func (s *Session) Checkup(ctx context.Context, path string) *Checkup {
-	path = filepath.Clean(path)
+	path = CleanPath(path)
 	if !s.Trusted() {
 		return nil
 	}

@@ -3,7 +3,6 @@ package session
 import (
 	"errors"
 	"maps"
-	"path/filepath"
 	"slices"
 
 	"bpfls/clangdriver"
@@ -254,7 +253,7 @@ func (s *Session) note(path string, out *Outcome) {
 
 // Findings returns what is shown in a file now, as a FindingsEvent would tell it.
 func (s *Session) Findings(path string) FindingsEvent {
-	path = filepath.Clean(path)
+	path = CleanPath(path)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.findingsEvent(path)

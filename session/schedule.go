@@ -37,7 +37,7 @@ func (s *Session) touchIn(delay time.Duration, paths ...string) {
 		s.pendAt = due
 	}
 	for _, p := range paths {
-		s.pending[filepath.Clean(p)] = true
+		s.pending[CleanPath(p)] = true
 	}
 	s.mu.Unlock()
 	select {
@@ -381,7 +381,7 @@ func finish(path string, out *Outcome) *finished {
 		}
 	}
 	for _, p := range out.Watch {
-		f.inputs[filepath.Clean(p)] = absent
+		f.inputs[CleanPath(p)] = absent
 	}
 	for name, text := range out.Sources {
 		abs := resolve(path, name)
@@ -392,7 +392,7 @@ func finish(path string, out *Outcome) *finished {
 	}
 	if out.Compile != nil {
 		for name, text := range out.Compile.Sources {
-			if abs := filepath.Clean(name); f.texts[abs] == nil {
+			if abs := CleanPath(name); f.texts[abs] == nil {
 				f.texts[abs], f.names[abs] = position.New(text), abs
 				f.inputs[abs] = digestOf(text)
 			}
@@ -400,7 +400,7 @@ func finish(path string, out *Outcome) *finished {
 	}
 	f.keepTexts(path, out)
 	for _, p := range out.Missing {
-		f.missing = append(f.missing, filepath.Clean(p))
+		f.missing = append(f.missing, CleanPath(p))
 	}
 	if out.Compile != nil && filepath.IsAbs(out.Compile.Clang.Path) {
 		f.inputs[out.Compile.Clang.Path] = absent
@@ -417,7 +417,7 @@ func finish(path string, out *Outcome) *finished {
 			p, _, _ = strings.Cut(p, ": ")
 			if filepath.IsAbs(p) && !strings.ContainsAny(p, "*?[") {
 				if _, err := os.Stat(p); err != nil {
-					f.missing = append(f.missing, filepath.Clean(p))
+					f.missing = append(f.missing, CleanPath(p))
 				}
 			}
 		}

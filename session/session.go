@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"maps"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"sync"
@@ -248,7 +247,7 @@ func (s *Session) SetFolders(folders []string) {
 	defer s.mu.Unlock()
 	s.folders = nil
 	for _, f := range folders {
-		s.folders = append(s.folders, filepath.Clean(f))
+		s.folders = append(s.folders, CleanPath(f))
 	}
 	s.watchInputs()
 }
@@ -292,7 +291,7 @@ func (s *Session) Resume() {
 
 // Open takes a buffer that the editor opened. A BPF source is verified.
 func (s *Session) Open(path string, version int32, text string) {
-	path = filepath.Clean(path)
+	path = CleanPath(path)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.docs[path] = newDocument(version, text)
@@ -312,7 +311,7 @@ func newDocument(version int32, text string) *document {
 
 // Change takes the new text of a buffer.
 func (s *Session) Change(path string, version int32, text string) {
-	path = filepath.Clean(path)
+	path = CleanPath(path)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.docs[path] == nil {
@@ -357,7 +356,7 @@ func (r *record) reads(path string) bool {
 
 // Save says that the editor wrote the buffer to its file.
 func (s *Session) Save(path string) {
-	path = filepath.Clean(path)
+	path = CleanPath(path)
 	s.mu.Lock()
 	r := s.classify(path)
 	again := r.last == nil || r.last.noClang || !s.opt.Without.Retries && (r.last.passing || r.stopped != "")
@@ -373,7 +372,7 @@ func (s *Session) Save(path string) {
 // CloseDocument says that the editor closed the buffer. What was found in the file
 // as a source is withdrawn; what open sources find in it as a header stays.
 func (s *Session) CloseDocument(path string) {
-	path = filepath.Clean(path)
+	path = CleanPath(path)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.docs, path)
@@ -398,7 +397,7 @@ func (s *Session) FilesChanged(paths ...string) {
 // Verify judges a file now, whatever it is and whether or not anything changed,
 // and waits until subscribers were told of the end. The error is the context's.
 func (s *Session) Verify(ctx context.Context, path string) (Status, error) {
-	path = filepath.Clean(path)
+	path = CleanPath(path)
 	s.mu.Lock()
 	r := s.classify(path)
 	r.commanded = true
@@ -423,7 +422,7 @@ func (s *Session) Verify(ctx context.Context, path string) (Status, error) {
 
 // Wait waits until no work is queued or under way for a file.
 func (s *Session) Wait(ctx context.Context, path string) (Status, error) {
-	path = filepath.Clean(path)
+	path = CleanPath(path)
 	for {
 		s.mu.Lock()
 		r := s.records[path]
@@ -448,7 +447,7 @@ func (s *Session) Wait(ctx context.Context, path string) (Status, error) {
 
 // Status returns what is known of a file.
 func (s *Session) Status(path string) Status {
-	path = filepath.Clean(path)
+	path = CleanPath(path)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if r := s.records[path]; r != nil {

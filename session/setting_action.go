@@ -26,7 +26,7 @@ import (
 // that is nowhere there is an action that writes it. Findings that are left to another
 // server to show count too.
 func (s *Session) SettingActions(ctx context.Context, path string, at explain.Range) []Action {
-	path = filepath.Clean(path)
+	path = CleanPath(path)
 	_, findings := s.FindingsAt(path, at)
 	findings = append(findings, s.hiddenAt(path, at)...)
 	var list []Action
@@ -338,7 +338,7 @@ func kernelTypes() bool {
 // WriteVmlinux writes the types of the running kernel as C, which bpftool does, to a new
 // file of the workspace.
 func (s *Session) WriteVmlinux(ctx context.Context, to string) error {
-	to = filepath.Clean(to)
+	to = CleanPath(to)
 	if err := s.mayRead(to); err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"path/filepath"
 	"slices"
 
 	"bpfls/position"
@@ -36,7 +35,7 @@ type RunView struct {
 // View returns what is known of a file. Outcomes that were evicted are made again,
 // for as long as the context allows.
 func (s *Session) View(ctx context.Context, path string) View {
-	path = filepath.Clean(path)
+	path = CleanPath(path)
 	for _, source := range s.evicted(path) {
 		if _, err := s.Wait(ctx, source); err != nil {
 			break
@@ -96,7 +95,7 @@ func (s *Session) evicted(path string) []string {
 func (s *Session) Document(path string) (text *position.Mapper, version int32, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	d := s.docs[filepath.Clean(path)]
+	d := s.docs[CleanPath(path)]
 	if d == nil {
 		return nil, 0, false
 	}
@@ -106,7 +105,7 @@ func (s *Session) Document(path string) (text *position.Mapper, version int32, o
 // Outcome returns the newest outcome of a file with an object, judging the file first
 // where there is none; current is false where the file changed since.
 func (s *Session) Outcome(ctx context.Context, path string) (out *Outcome, current bool, err error) {
-	path = filepath.Clean(path)
+	path = CleanPath(path)
 	for range 2 {
 		s.mu.Lock()
 		if r := s.records[path]; r != nil {

@@ -23,10 +23,10 @@ import (
 type watcher struct {
 	log     *slog.Logger
 	notify  *fsnotify.Watcher
-	changed func(...string) // told of files that may have changed
-	looking sync.WaitGroup // follow
-	taking  sync.WaitGroup // receive
+	changed func(...string)          // told of files that may have changed
 	polled  atomic.Pointer[[]string] // files to be looked at now and then
+	taking  sync.WaitGroup           // receive
+	looking sync.WaitGroup           // follow
 
 	mu     sync.Mutex
 	set    *watchSet        // the newest set; nil once it was taken
