@@ -259,7 +259,7 @@ func (g *generateLine) compiles(source string) bool {
 		return false
 	}
 	_, _, named, _, err := g.options()
-	return err == nil && pathKey(absIn(filepath.Dir(g.file), named)) == pathKey(source)
+	return err == nil && PathKey(absIn(filepath.Dir(g.file), named)) == PathKey(source)
 }
 
 // command is the command that bpf2go runs: its own defaults, then the flags of

@@ -536,7 +536,7 @@ func (e *entered) stamps(source string) map[string]stamp {
 func (c *compilation) readHeaders(path string) []string {
 	data, _ := os.ReadFile(path) // none: nothing was included
 	var headers []string
-	seen := map[string]bool{pathKey(c.req.Path): true}
+	seen := map[string]bool{PathKey(c.req.Path): true}
 	for line := range strings.Lines(string(data)) {
 		line = strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
 		if line == "" {
@@ -546,10 +546,10 @@ func (c *compilation) readHeaders(path string) []string {
 		if own, ok := c.files.views[header]; ok {
 			header = own
 		}
-		if seen[pathKey(header)] || below(header, []string{c.temp}) {
+		if seen[PathKey(header)] || below(header, []string{c.temp}) {
 			continue
 		}
-		seen[pathKey(header)] = true
+		seen[PathKey(header)] = true
 		headers = append(headers, header)
 	}
 	return headers

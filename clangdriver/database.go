@@ -23,7 +23,7 @@ type compileCommand struct {
 // or a compile_flags.txt, which holds for every file below it.
 type database struct {
 	path    string
-	entries map[string]compileCommand // by pathKey of the file
+	entries map[string]compileCommand // by PathKey of the file
 	all     *compileCommand           // of compile_flags.txt
 	err     error
 }
@@ -33,7 +33,7 @@ func (db *database) lookup(path string) (c compileCommand, ok bool) {
 	if db.all != nil {
 		return *db.all, true
 	}
-	c, ok = db.entries[pathKey(path)]
+	c, ok = db.entries[PathKey(path)]
 	return c, ok
 }
 
@@ -136,7 +136,7 @@ func parseDatabase(text []byte, dir string) (map[string]compileCommand, error) {
 		if len(args) > 0 {
 			c.args = fromClangCL(args)
 		}
-		key := pathKey(absIn(c.directory, e.File))
+		key := PathKey(absIn(c.directory, e.File))
 		if old, ok := found[key]; !ok || !isBPFTarget(targetOf(old.args)) && isBPFTarget(targetOf(c.args)) {
 			found[key] = c
 		}
@@ -251,8 +251,8 @@ func fromClangCL(args []string) []string {
 	return clang
 }
 
-// pathKey makes paths of one file equal where the file system folds case.
-func pathKey(path string) string {
+// PathKey makes paths of one file equal where file systems usually fold case.
+func PathKey(path string) string {
 	path = filepath.Clean(path)
 	if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
 		return strings.ToLower(path)

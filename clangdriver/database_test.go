@@ -64,10 +64,10 @@ func TestParseDatabase(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := entries[pathKey("/s/a.c")].args; !cmp.Equal(got, []string{"-target", "bpf", "-DBPF"}) {
+	if got := entries[PathKey("/s/a.c")].args; !cmp.Equal(got, []string{"-target", "bpf", "-DBPF"}) {
 		t.Errorf("got %q", got)
 	}
-	if _, ok := entries[pathKey("/db/rel/b.c")]; !ok {
+	if _, ok := entries[PathKey("/db/rel/b.c")]; !ok {
 		t.Errorf("got %v", entries)
 	}
 }

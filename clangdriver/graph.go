@@ -22,7 +22,7 @@ func (c *compilation) graph(out *Output, search searchDirs) *includeGraph {
 	}
 	read := map[string]bool{}
 	for _, f := range out.Files {
-		read[pathKey(f)] = true
+		read[PathKey(f)] = true
 	}
 	notFound := map[string]bool{}
 	for _, d := range out.Diagnostics {
@@ -50,7 +50,7 @@ func (c *compilation) graph(out *Output, search searchDirs) *includeGraph {
 				to = own
 			}
 			switch {
-			case to != "" && read[pathKey(to)]:
+			case to != "" && read[PathKey(to)]:
 				g.edges = append(g.edges, reference{file, d, to})
 			case d.probe && to != "":
 				g.probed = append(g.probed, to)
@@ -76,7 +76,7 @@ func (c *compilation) graph(out *Output, search searchDirs) *includeGraph {
 	for _, d := range out.Diagnostics {
 		path, ok := notOpened(d.Message)
 		switch path = c.abs(path); {
-		case !ok || read[pathKey(path)]:
+		case !ok || read[PathKey(path)]:
 		case c.files.exists(path):
 			g.probed = append(g.probed, path)
 		case !seen[path]:

@@ -926,7 +926,7 @@ func (r *makeRule) makes(dir, prereq, source string) (target, stem string, ok bo
 		pattern = r.targets[0]
 	}
 	if pattern == "" || !strings.Contains(prereq, "%") {
-		if len(r.targets) == 0 || pattern != "" || pathKey(absIn(dir, prereq)) != pathKey(source) {
+		if len(r.targets) == 0 || pattern != "" || PathKey(absIn(dir, prereq)) != PathKey(source) {
 			return "", "", false
 		}
 		return r.targets[0], "", true
@@ -982,7 +982,7 @@ func (m *makefile) recipeCommand(r makeRule, target, stem, source string) ([]str
 			}
 			continue
 		}
-		compiles := slices.ContainsFunc(words, func(w string) bool { return pathKey(absIn(m.dir, w)) == pathKey(source) })
+		compiles := slices.ContainsFunc(words, func(w string) bool { return PathKey(absIn(m.dir, w)) == PathKey(source) })
 		first := slices.IndexFunc(words, func(w string) bool { return strings.HasPrefix(w, "-") })
 		isClang := first > 0 && slices.ContainsFunc(words[:first], func(w string) bool { return strings.HasPrefix(filepath.Base(w), "clang") })
 		if compiles && isClang {

@@ -19,7 +19,7 @@ const maxSource = 64 << 20
 // the disk.
 type snapshot struct {
 	texts map[string][]byte // by clean path
-	keys  map[string]string // pathKey to the path in texts
+	keys  map[string]string // PathKey to the path in texts
 	views map[string]string // a name that a file shall have besides its own, to its own
 	scans *scans
 }
@@ -37,17 +37,17 @@ func (s *snapshot) set(path string, text []byte) {
 	if text == nil {
 		text = []byte{}
 	}
-	s.texts[path], s.keys[pathKey(path)] = text, path
+	s.texts[path], s.keys[PathKey(path)] = text, path
 }
 
 func (s *snapshot) unset(path string) {
 	delete(s.texts, path)
-	delete(s.keys, pathKey(path))
+	delete(s.keys, PathKey(path))
 }
 
 // text is an unsaved text.
 func (s *snapshot) text(path string) ([]byte, bool) {
-	key, ok := s.keys[pathKey(path)]
+	key, ok := s.keys[PathKey(path)]
 	return s.texts[key], ok
 }
 
@@ -81,7 +81,7 @@ func (s *snapshot) existsDir(dir string) bool {
 	if isDir(dir) {
 		return true
 	}
-	prefix := pathKey(dir) + string(filepath.Separator)
+	prefix := PathKey(dir) + string(filepath.Separator)
 	for key := range s.keys {
 		if strings.HasPrefix(key, prefix) {
 			return true
@@ -214,7 +214,7 @@ func (s *snapshot) closure(roots []string, dirs searchDirs, stop []string) []ref
 	seen := map[string]bool{}
 	queue := slices.Clone(roots)
 	for _, r := range roots {
-		seen[pathKey(r)] = true
+		seen[PathKey(r)] = true
 	}
 	for len(queue) > 0 && len(seen) < maxClosure {
 		file := queue[0]
@@ -228,7 +228,7 @@ func (s *snapshot) closure(roots []string, dirs searchDirs, stop []string) []ref
 				}
 			}
 			refs = append(refs, ref)
-			if key := pathKey(ref.to); ref.to != "" && !seen[key] && !below(ref.to, stop) {
+			if key := PathKey(ref.to); ref.to != "" && !seen[key] && !below(ref.to, stop) {
 				seen[key] = true
 				queue = append(queue, ref.to)
 			}

@@ -331,6 +331,20 @@ func TestHeaders(t *testing.T) {
 	b.untilFindings("sub/dir/h.h")
 }
 
+// A file is watched under whatever name the file system finds it by.
+func TestNamesInOtherCase(t *testing.T) {
+	b := newBench(t, session.Options{})
+	b.write("sub/h.h", "fine\n")
+	if _, err := os.Stat(b.path("Sub/H.h")); err != nil {
+		t.Skip("this file system tells large letters from small ones")
+	}
+	b.open("a.bpf.c", "#include \"Sub/H.h\"\n")
+	b.untilStatus("a.bpf.c", pass)
+	time.Sleep(100 * time.Millisecond) // the watch has begun
+	b.write("sub/h.h", "FAIL(new)\n")
+	b.untilFindings("Sub/H.h", "1:1-10 new [a.bpf.c]")
+}
+
 // Where the system does not tell changes, files are looked at.
 func TestPolling(t *testing.T) {
 	b := newBench(t, session.Options{PollInterval: 20 * time.Millisecond})

@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 
 	"github.com/fsnotify/fsnotify"
+
+	"bpfls/clangdriver"
 )
 
 // watcher notices changes of a set of files, which need not exist. It watches their
@@ -36,7 +38,8 @@ type watcher struct {
 	done   chan struct{}
 
 	// Of the goroutine that runs follow alone.
-	files   map[string]bool // true: not to be watched but looked at
+	files   map[string]bool     // true: not to be watched but looked at
+	keys    map[string][]string // by clangdriver.PathKey, files: the system has names as they are on disk
 	folders []string
 	watched map[string][]string // real directories, with the names that files have them by
 	real    map[string]string   // of names, the real directories
@@ -135,6 +138,11 @@ func (w *watcher) follow() {
 		}
 		if set != nil {
 			w.files, w.folders = set.files, set.folders
+			w.keys = map[string][]string{}
+			for f := range w.files {
+				key := clangdriver.PathKey(f)
+				w.keys[key] = append(w.keys[key], f)
+			}
 		}
 		if set != nil || len(touched) > 0 {
 			w.update(touched)
@@ -164,20 +172,23 @@ func (w *watcher) look(path string, op fsnotify.Op, touched map[string]bool) {
 		names = append(names, filepath.Join(dir, filepath.Base(path)))
 	}
 	for _, name := range names {
-		if _, ok := w.files[name]; ok {
-			touched[name] = true
+		key := clangdriver.PathKey(name)
+		for _, f := range w.keys[key] {
+			touched[f] = true
 		}
 		if !op.Has(fsnotify.Create) && !op.Has(fsnotify.Remove) && !op.Has(fsnotify.Rename) {
 			continue
 		}
-		below := name + string(filepath.Separator)
-		for f := range w.files {
-			if strings.HasPrefix(f, below) {
-				touched[f] = true
+		below := key + string(filepath.Separator)
+		for k, files := range w.keys {
+			if strings.HasPrefix(k, below) {
+				for _, f := range files {
+					touched[f] = true
+				}
 			}
 		}
 		for d, real := range w.real {
-			if d == name || strings.HasPrefix(d, below) {
+			if k := clangdriver.PathKey(d); k == key || strings.HasPrefix(k, below) {
 				// What has this name may be another directory by now.
 				w.forget(real)
 			}
