@@ -99,6 +99,7 @@ type Relocation struct {
 	Offset int // bytes from the start of the program, or of the section (Object.Relocations)
 	Type   uint32
 	Symbol string
+	Extern bool  // the object does not define the symbol
 	Addend int64 // of SHT_RELA sections
 }
 

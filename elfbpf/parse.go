@@ -501,7 +501,7 @@ func (r *reader) loadSection(section int, programs []*program, only *program, un
 			sym := r.f.symbol(int(rel.symbol))
 			slot := int(offset / isa.SlotSize)
 			if int(offset) < p.Size && keep {
-				p.Relocs = append(p.Relocs, Relocation{Offset: int(offset), Type: rel.typ, Symbol: r.symbolName(&sym), Addend: rel.addend})
+				p.Relocs = append(p.Relocs, Relocation{Offset: int(offset), Type: rel.typ, Symbol: r.symbolName(&sym), Extern: sym.section == shnUndef, Addend: rel.addend})
 			}
 			ok, err := r.relocate(p, slot, &sym, rel.addend)
 			if err != nil {
@@ -692,7 +692,7 @@ func (o *Object) Relocations(section string) []Relocation {
 			entry := Relocation{Offset: int(rel.offset), Type: rel.typ, Addend: rel.addend}
 			if int64(rel.symbol) < int64(f.count) {
 				sym := f.symbol(int(rel.symbol))
-				entry.Symbol = o.reader.symbolName(&sym)
+				entry.Symbol, entry.Extern = o.reader.symbolName(&sym), sym.section == shnUndef
 			}
 			out = append(out, entry)
 		}

@@ -66,7 +66,7 @@ func (p *pipeline) explainExtern(po *ProgramOutcome) {
 	bySlot := map[int]string{}
 	var symbols []string
 	for _, r := range po.Program.Relocs {
-		if name := r.Symbol; identifierOnly.get().MatchString(name) && !p.defines(name) && p.definedIn(name) != "" {
+		if name := r.Symbol; r.Extern && identifierOnly.get().MatchString(name) && p.definedIn(name) != "" {
 			bySlot[r.Offset/8] = name
 			if !slices.Contains(symbols, name) {
 				symbols = append(symbols, name)
@@ -94,16 +94,6 @@ func (p *pipeline) explainExtern(po *ProgramOutcome) {
 	}
 	kept[0].Related = append(slices.Clone(kept[0].Related), explain.Related{Range: kept[0].Range, Message: p.linkAdvice(symbols)})
 	po.Report.Findings = kept
-}
-
-// defines reports whether the object has a function, map or section of that name.
-func (p *pipeline) defines(name string) bool {
-	for _, prog := range p.out.Object.Programs {
-		if prog.Name == name || prog.Section == name || slices.ContainsFunc(prog.Subs, func(s elfbpf.Subprogram) bool { return s.Name == name }) {
-			return true
-		}
-	}
-	return slices.ContainsFunc(p.out.Object.Maps, func(m elfbpf.Map) bool { return m.Name == name })
 }
 
 var identifierOnly = pattern{text: `^[A-Za-z_]\w*$`}

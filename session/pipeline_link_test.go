@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"bpfls/clangdriver"
+	"bpfls/explain"
 	"bpfls/session"
 )
 
@@ -61,6 +62,17 @@ func TestLink(t *testing.T) {
 		}
 	}
 
+	// What the source defines itself it does not get from one that defines the same name.
+	own := strings.Replace(strings.Replace(twoSources, "LINK", "", 1), "extern int most", "const volatile int most = 3", 1)
+	o := session.Run(t.Context(), session.Request{Path: filepath.Join(folder(t, own), "a.bpf.c"), Without: session.LeftOut()})
+	for _, f := range o.Report.Programs[0].Findings {
+		for _, r := range append(f.Related, explain.Related{Message: f.Message}) {
+			if strings.Contains(r.Message, "most") {
+				t.Errorf("of its own variable: %s", r.Message)
+			}
+		}
+	}
+
 	linked := func(setting string) *session.Outcome {
 		t.Helper()
 		dir := folder(t, strings.Replace(twoSources, "LINK", setting, 1))
@@ -84,7 +96,7 @@ func TestLink(t *testing.T) {
 
 	// What is wrong in the other source is found there.
 	dir := folder(t, strings.Replace(strings.Replace(twoSources, "LINK", `link = ["a.bpf.c", "lib/b.c"]`, 1), "most = 5", "most = x", 1))
-	o := session.Run(t.Context(), session.Request{Path: filepath.Join(dir, "a.bpf.c"), Without: session.LeftOut()})
+	o = session.Run(t.Context(), session.Request{Path: filepath.Join(dir, "a.bpf.c"), Without: session.LeftOut()})
 	if !o.CompileErrors || o.Err == nil || !strings.Contains(o.Err.Error(), "b.c:1:") {
 		t.Errorf("compile errors %v: %v", o.CompileErrors, o.Err)
 	}
