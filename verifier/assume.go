@@ -201,10 +201,17 @@ func (r *run) mark(st *state, x isa.Reg, root *failure) {
 }
 
 // grantType leaves x the types in allowed. Where it can have none of them, or might be
-// uninitialised, nothing is known of its value then.
+// uninitialised, nothing is known of its value then, unless it points to memory that is
+// merely of another kind.
 func (r *run) grantType(st *state, x isa.Reg, allowed TypeSet, root *failure) {
 	v := zone.RegSlot(x)
 	have := st.t.of(v)
+	if (have == TypeAllocMem || have == TypeSocket) && allowed&have == 0 && allowed&(TypePacket|TypeShared) != 0 {
+		// Moving such a pointer and writing through it mean the same as for the memory that
+		// is allowed. As a pointer to anything it would seem to hit the stack.
+		r.mark(st, x, root)
+		return
+	}
 	if have&allowed == 0 || have&TypeUninit != 0 {
 		r.havoc(st, v, zone.AllKinds)
 		r.mutTypes(st).forget(v)
