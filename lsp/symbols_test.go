@@ -133,7 +133,8 @@ func TestCodeLens(t *testing.T) {
 }
 
 func TestCompletion(t *testing.T) {
-	c := connect(t, finderOnLinux, `{"settings": {"platform": "linux"}}`, abilities)
+	c := connect(t, finderOnLinux, "{}", abilities)
+	c.write("bpfls.toml", "root = true\nplatform = \"linux\"\n")
 	c.open("a.bpf.c", twoPrograms)
 	c.untilStatus("a.bpf.c", "failed: 1 finding in 1 of 1 program (linux)")
 	for _, test := range []struct {
@@ -193,7 +194,8 @@ func TestNoFightWithClangd(t *testing.T) {
 }
 
 func TestSignatureHelp(t *testing.T) {
-	c := connect(t, finderOnLinux, `{"settings": {"platform": "linux"}}`, abilities)
+	c := connect(t, finderOnLinux, "{}", abilities)
+	c.write("bpfls.toml", "root = true\nplatform = \"linux\"\n")
 	c.open("a.bpf.c", twoPrograms)
 	c.untilStatus("a.bpf.c", "failed: 1 finding in 1 of 1 program (linux)")
 	for _, test := range []struct{ name, line, want string }{
