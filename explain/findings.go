@@ -117,6 +117,36 @@ func (e *explainer) sameRegister(u *unproven, wrong map[[2]int]int) (int, bool) 
 	return 0, false
 }
 
+// adopt gives checks that follow from none of all another root. In a loop a value may be
+// lost by a check that the last visit proves, or follow from itself: of those that name
+// one such check the first is the root then, and the others follow from it.
+func adopt(all []unproven) {
+	byID := make(map[checkID]*unproven, len(all))
+	for i := range all {
+		byID[all[i].id] = &all[i]
+	}
+	heirs := map[checkID]*checkID{} // by a root that is not in all
+	for i := range all {
+		u := &all[i]
+		at := u
+		for steps := 0; at != nil && at.root != nil && steps < len(all); steps++ {
+			next := byID[*at.root]
+			if next == nil && heirs[*at.root] != nil {
+				next = byID[*heirs[*at.root]]
+			}
+			if next == nil {
+				heirs[*at.root] = &u.id
+			}
+			at = next
+		}
+		if at == nil || at.root != nil {
+			u.root = nil
+		} else if u.root != nil && byID[*u.root] == nil {
+			u.root = heirs[*u.root]
+		}
+	}
+}
+
 // unproven collects the checks that were not proven.
 func (e *explainer) unproven() []unproven {
 	var all []unproven
@@ -168,6 +198,7 @@ func (e *explainer) unproven() []unproven {
 			return a.point.Slot - b.point.Slot
 		})
 	}
+	adopt(all)
 	return all
 }
 

@@ -59,9 +59,9 @@ func main() {
 	}
 	generated.print("generated")
 	corpus.print("corpus")
-	ok := generated.noPlace == 0 && corpus.noPlace == 0 && generated.wholeLine == 0 && generated.percent() >= *least
+	ok := generated.silent == 0 && corpus.silent == 0 && generated.noPlace == 0 && corpus.noPlace == 0 && generated.wholeLine == 0 && generated.percent() >= *least
 	if !ok {
-		fmt.Println("below what is asked for: every finding has file, line and column; of generated, none underlines a line and",
+		fmt.Println("below what is asked for: every failing program has a finding, and every finding file, line and column; of generated, none underlines a line and",
 			*least, "per cent of the memory accesses name a C variable")
 		os.Exit(1)
 	}
@@ -98,6 +98,7 @@ func corpusRows(path string) ([]row, error) {
 type counter struct {
 	verbose                    bool
 	programs, failing, without int // programs in all, with a verdict other than pass, and of those without line info
+	silent                     int // failing programs without a finding
 	findings, noPlace          int // findings of programs with line info; those that have no place
 	wholeLine                  int
 	accesses, named            int // first findings on memory accesses; those whose message names a C variable
@@ -121,6 +122,12 @@ func (c *counter) object(path string, req session.Request) {
 			continue
 		}
 		c.failing++
+		if len(p.Report.Findings) == 0 {
+			c.silent++
+			if c.verbose {
+				fmt.Printf("no finding: %s %s\n", path, p.Program.Name)
+			}
+		}
 		if len(p.Program.Lines) == 0 {
 			c.without++
 			continue
@@ -246,7 +253,7 @@ func (c *counter) check(o *session.Outcome, p *session.ProgramOutcome) {
 func (c *counter) percent() float64 { return 100 * float64(c.named) / float64(max(c.accesses, 1)) }
 
 func (c *counter) print(what string) {
-	fmt.Printf("%s: %d programs, %d fail or are rejected, %d of them without line information\n", what, c.programs, c.failing, c.without)
+	fmt.Printf("%s: %d programs, %d fail or are rejected, %d of them without line information, %d without a finding\n", what, c.programs, c.failing, c.without, c.silent)
 	fmt.Printf("  findings: %d, without file, line or column: %d, that underline a whole line: %d\n", c.findings, c.noPlace, c.wholeLine)
 	fmt.Printf("  first findings on memory accesses: %d, that name a C variable: %d (%.1f %%)\n", c.accesses, c.named, c.percent())
 	fmt.Printf("  arguments &v of calls: %d, that are called something else: %d\n", c.arguments, c.different)
