@@ -313,7 +313,7 @@ func (e *explainer) lines() (facts []LineFacts, total int) {
 		if slot < len(tallies) {
 			t = tallies[slot]
 		}
-		total += t.Checks
+		total += int(t.Checks)
 		if line < 0 || e.Program.Lines[line].Line == 0 {
 			continue
 		}
@@ -331,8 +331,8 @@ func (e *explainer) lines() (facts []LineFacts, total int) {
 		of[slot] = at
 		counts[at]++
 		f := &facts[at]
-		f.Checks += t.Checks
-		f.Proven += t.Proven
+		f.Checks += int(t.Checks)
+		f.Proven += int(t.Proven)
 		if t.Reached {
 			f.Unreachable = false
 		}

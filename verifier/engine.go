@@ -184,9 +184,6 @@ func (r *run) prepare(in Input, g *cfg.Graph, limits Limits, cancelled func() bo
 	}
 	r.numbers.StopWhen(cancelled)
 	r.numbers.LimitEdges(limits.Edges)
-	for d := range 7 {
-		r.tab.SetFrameName(d, strings.TrimSuffix(savedPrefix(d), "/"))
-	}
 	n := len(g.Nodes)
 	// Arrays as long as the program take milliseconds where their memory is new.
 	made := func(n int) bool { return !r.spend(n) }
@@ -200,6 +197,20 @@ func (r *run) prepare(in Input, g *cfg.Graph, limits Limits, cancelled func() bo
 		return
 	}
 	r.reached = make([]bool, n)
+	if base != nil {
+		r.next, r.inner, r.cycleOf = base.next, base.inner, base.cycleOf
+		r.loops, r.counters, r.limits = base.loops, base.counters, base.limits.share()
+		return
+	}
+	r.arrange()
+}
+
+// arrange finds the loops of the graph and their counters, the chains, and the limits.
+func (r *run) arrange() {
+	g, n := r.g, len(r.g.Nodes)
+	for d := range 7 {
+		r.tab.SetFrameName(d, strings.TrimSuffix(savedPrefix(d), "/"))
+	}
 	r.cycleOf = make([]int32, n)
 	if !r.spend(spendMost) {
 		return

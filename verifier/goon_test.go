@@ -75,7 +75,7 @@ func TestGoOnTakesOver(t *testing.T) {
 					}
 				}
 				tally := tallies[slot]
-				n, good, some := 0, 0, false
+				n, good, some := int32(0), int32(0), false
 				for _, point := range verdict.Points(slot) {
 					for _, s := range verdict.Checks(point) {
 						n++

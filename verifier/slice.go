@@ -121,10 +121,10 @@ func (r *Result) Slice(p Point, c Check) []Step {
 type Slicer struct {
 	r      *Result
 	run    *run
-	states map[cfg.NodeID]state // before nodes, of run
-	share  int                  // work for one slice
-	least  int                  // work that each slice may take, if nothing is left
-	left   int                  // work for all slices
+	states map[cfg.NodeID]*state // before nodes, of run
+	share  int                   // work for one slice
+	least  int                   // work that each slice may take, if nothing is left
+	left   int                   // work for all slices
 
 	seen  map[sliceAt]bool // memory for the next slice
 	queue []sliceAt
@@ -193,10 +193,10 @@ func (r *Result) Register(slot, reg int) (Value, bool) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	s := &slicer{run: a.behind(), maps: int64(r.mapShift), states: map[cfg.NodeID]state{}, work: maxSliceWork}
+	s := &slicer{run: a.behind(), maps: int64(r.mapShift), states: map[cfg.NodeID]*state{}, work: maxSliceWork}
 	defer func() {
 		for _, st := range s.states {
-			s.drop(&st)
+			s.drop(st)
 		}
 	}()
 	x := register(isa.Reg(reg))
@@ -214,9 +214,9 @@ func (x *Slicer) of(from *run) {
 		return
 	}
 	for _, st := range x.states {
-		from.drop(&st)
+		from.drop(st)
 	}
-	x.run, x.states = from, map[cfg.NodeID]state{}
+	x.run, x.states = from, map[cfg.NodeID]*state{}
 }
 
 // The bounds of a slice.
@@ -249,8 +249,8 @@ type slicer struct {
 	queue  []sliceAt
 	work   int // left: what running and looking at nodes costs
 	steps  []Step
-	states map[cfg.NodeID]state // before nodes; see Slicer
-	maps   int64                // Result.mapShift
+	states map[cfg.NodeID]*state // before nodes; see Slicer
+	maps   int64                 // Result.mapShift
 }
 
 // at returns the state before a node. It belongs to the slicer. It is bottom where no
@@ -260,7 +260,7 @@ func (s *slicer) at(id cfg.NodeID) *state {
 		return s.pre.At(id)
 	}
 	if st, ok := s.states[id]; ok {
-		return &st
+		return st
 	}
 	// States inside a chain are computed from the last one that is known.
 	start := id
@@ -270,25 +270,26 @@ func (s *slicer) at(id cfg.NodeID) *state {
 		}
 		start = s.g.Predecessors(start)[0]
 	}
-	st, ok := s.states[start]
+	known, ok := s.states[start]
 	if !ok {
-		st = *s.pre.At(start)
+		known = s.pre.At(start)
 	}
-	st = st.share()
+	st := new(state)
+	*st = known.share()
 	for n := start; n != id; n = s.next[n] {
 		if s.work <= 0 {
-			s.drop(&st)
-			return new(state)
+			s.drop(st)
+			return st
 		}
 		if s.fail[n] != nil && !s.assuming {
-			s.drop(&st)
-			st = s.post.At(n).share() // what is known behind a failure is kept there
+			s.drop(st)
+			*st = s.post.At(n).share() // what is known behind a failure is kept there
 		} else {
-			s.runNode(&st, n, nil)
+			s.runNode(st, n, nil)
 		}
 	}
 	s.states[id] = st
-	return &st
+	return st
 }
 
 // workOn is what running a node on a state counts, where looking at one counts 1.
@@ -343,7 +344,7 @@ func (s *slicer) stateOf(id cfg.NodeID, x subject) *state {
 	}
 	for n := id; ; {
 		if st, ok := s.states[n]; ok {
-			return &st
+			return st
 		}
 		if !s.inner[n] || s.pre.At(n).z != nil {
 			return s.pre.At(n)
@@ -359,7 +360,7 @@ func (s *slicer) stateOf(id cfg.NodeID, x subject) *state {
 		}
 		n = next
 		if st, ok := s.states[n]; ok {
-			return &st
+			return st
 		}
 		if s.pre.At(n).z != nil {
 			return s.pre.At(n)

@@ -65,7 +65,7 @@ func (a *analysis) unbounded(head cfg.NodeID) bool {
 
 // Tally counts the checks of all copies of an instruction and those that were proven.
 type Tally struct {
-	Checks, Proven int
+	Checks, Proven int32
 	Reached        bool // any copy is
 }
 
@@ -95,7 +95,7 @@ func (r *Result) Tallies() []Tally {
 
 // add counts the checks of a node in a run.
 func (t *Tally) add(in *run, id cfg.NodeID) {
-	n := len(in.g.Checks(id))
+	n := int32(len(in.g.Checks(id)))
 	t.Checks += n
 	if !in.reached[id] {
 		return
