@@ -9,6 +9,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -404,8 +405,15 @@ func damagedCache(t *testing.T, e *editor, random *rand.Rand) {
 		"both are nonsense":    {[]byte("nonsense"), []byte("nonsense")},
 	} {
 		for path, data := range map[string][]byte{file: damaged[0], strings.TrimSuffix(file, ".pch") + ".json": damaged[1]} {
-			if err := os.WriteFile(path, data, 0o600); err != nil {
-				t.Fatal(err)
+			// The server may be putting a new one in the place of one that was damaged before.
+			for deadline := time.Now().Add(patience()); ; {
+				err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, data, 0o600))
+				if err == nil {
+					break
+				}
+				if !errors.Is(err, fs.ErrNotExist) || time.Now().After(deadline) {
+					t.Fatal(err)
+				}
 			}
 		}
 		again(what)
@@ -454,9 +462,16 @@ func damagedReports(t *testing.T, e *editor, random *rand.Rand) {
 		s := e.world.start(e.settings)
 		s.openText("a.bpf.c", heavy("14", 20))
 		s.untilState("a.bpf.c", "failed", "1 finding in 1 of 1 program (linux)")
-		s.log.mu.Lock()
-		read := strings.Contains(s.logged.String(), `"reports from disk"=1`)
-		s.log.mu.Unlock()
+		logged := func() bool {
+			s.log.mu.Lock()
+			defer s.log.mu.Unlock()
+			return strings.Contains(s.logged.String(), `"reports from disk"=1`)
+		}
+		// The log takes another way than the status, and may come behind it.
+		for deadline := time.Now().Add(patience()); taken && !logged() && time.Now().Before(deadline); {
+			time.Sleep(20 * time.Millisecond)
+		}
+		read := logged()
 		if read != taken {
 			t.Errorf("%s: reports are taken from disk: %v, want %v", what, read, taken)
 		}
